@@ -1,0 +1,84 @@
+// A Model: the architecture of a network as the field writes it down, able to express grouped-query and
+// latent attention, mixtures of experts with shared experts, encoder-decoder pairs, windowed attention and
+// layers that differ. It holds shapes only; what a layer computes is in ops.h, its parameters in params.h.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace orrery {
+
+enum class Activation : std::uint8_t { gelu, relu, squared_relu, silu };
+enum class Norm : std::uint8_t { layer, rms };
+enum class Position : std::uint8_t { none, learned, rotary, alibi, relative };
+
+// Multi-head latent attention (DeepSeek-V2): low-rank queries (0: none) and keys/values.
+struct LatentAttention {
+  int query_rank = 0, kv_rank = 0, nope_dim = 0, rope_dim = 0, value_dim = 0;
+  bool operator==(const LatentAttention&) const = default;
+};
+
+struct Attention {
+  int heads = 0, kv_heads = 0, head_dim = 0;   // heads * head_dim may differ from hidden
+  bool causal = true;
+  int window = 0;                              // sliding window in tokens, 0: none
+  bool qkv_bias = false, out_bias = false, qk_norm = false;
+  std::optional<LatentAttention> latent;
+  bool operator==(const Attention&) const = default;
+};
+
+struct Mlp {
+  std::int64_t ffn = 0;
+  Activation activation = Activation::gelu;
+  bool gated = false, bias = false;
+  bool operator==(const Mlp&) const = default;
+};
+
+struct Moe {
+  int experts = 0, top_k = 0;
+  std::int64_t ffn = 0;                        // of one routed expert
+  std::int64_t shared_ffn = 0;                 // of all shared experts together, 0: none
+  bool gated = true, router_bias = false;
+  Activation activation = Activation::silu;
+  bool operator==(const Moe&) const = default;
+};
+
+// One transformer layer. `hidden` and `token_divisor` differ between layers only in pyramids (Swin).
+struct Layer {
+  std::int64_t hidden = 0;
+  Attention attention;
+  std::optional<Attention> cross;              // of a decoder that reads an encoder
+  std::variant<Mlp, Moe> mlp;
+  Norm norm = Norm::layer;
+  bool norm_bias = true;
+  int token_divisor = 1;
+  bool encoder = false;
+  bool operator==(const Layer&) const = default;
+};
+
+// What an image model puts before its layers.
+struct Patches { int image = 0, patch = 0, channels = 3, classes = 0; bool operator==(const Patches&) const = default; };
+
+struct Model {
+  std::string name, family;                    // "llama3-70b", "llama"
+  std::int64_t hidden = 0, vocab = 0;          // of the last layer; vocab 0: no token embedding
+  int max_positions = 0;                       // rows of a learned position table; else the longest context
+  Position position = Position::rotary;
+  bool tied = false;                           // input and output embeddings are one matrix
+  bool final_norm = true, head_bias = false;
+  bool embedding_norm = false;                 // a norm right after the embedding (BLOOM, BERT)
+  double dropout = 0;                          // of residuals and attention; 0: none
+  std::vector<Layer> kinds;                    // the different layers
+  std::vector<std::uint16_t> layers;           // the layer at each depth: index into kinds; encoders first
+  std::optional<Patches> patches;
+  std::int64_t extra_parameters = 0;           // of parts not listed (poolers, type embeddings, merges)
+  std::vector<std::string> unpriced;           // parts that are expressed but not priced yet, for the error
+
+  int depth() const { return static_cast<int>(layers.size()); }
+  const Layer& layer(int i) const { return kinds[layers[static_cast<std::size_t>(i)]]; }
+  bool operator==(const Model&) const = default;
+};
+
+}  // namespace orrery
