@@ -61,8 +61,11 @@ struct Plan {
   std::int64_t bucket_parameters = 40'000'000;   // of a gradient bucket; a layer is never cut
   int prefetch = 1;                              // ZeRO-3: units gathered ahead
   int receive_ahead = 1;                         // actions ahead that a receive is posted; 0: blocking
+  int send_slots = 2;                            // outputs of a stage that may wait to be sent
+  bool scatter_gather = true;                    // tp > 1 without sequence parallelism: a message carries 1/tp of
+                                                 // the activations, the receivers gather the rest among themselves
   bool graph = false;                            // the step is one captured graph: no launch cost
-  int early_stop_recompute = 0;                  // full recompute leaves out the layer's last linear and residual
+  bool early_stop = false;                       // full recompute leaves out the layer's last linear and residual
   bool operator==(const Plan&) const = default;
 
   const LayerStrategy& strategy(int layer) const {
