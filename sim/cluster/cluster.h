@@ -96,7 +96,9 @@ struct Seat {
   std::uint32_t group = 0, node = 0, local = 0;  // node: over the whole cluster
   bool operator==(const Seat&) const = default;
 };
-Seat seat(const Cluster&, RankId);
+Seat seat(const Cluster&, RankId);                   // requires a rank of the cluster
 const Node& node_of(const Cluster&, RankId);
+// The pod of a node (counted over the whole cluster).
+std::uint32_t pod_of(const Cluster&, std::uint32_t node);
 
 }  // namespace orrery

@@ -15,13 +15,15 @@ struct GroupSignature {
   std::uint32_t size = 1;
   std::uint32_t nodes = 1;          // that its members are on
   std::uint32_t per_node = 1;       // the most members on one node
-  std::uint32_t node_group = 0;     // the group of nodes of its slowest member
+  std::uint32_t node_group = 0;     // the group of nodes of its slowest member: least NIC rate a device, then least
+                                    // rate inside the node, then the first
   std::uint32_t pods = 1;           // that its members are in
   std::uint32_t stride = 1;         // of the first two members' ranks: neighbours on a mesh or rails
   bool operator==(const GroupSignature&) const = default;
 };
 
-// The signature of an ordered list of distinct ranks.
+// The signature of an ordered list of distinct ranks, at least one. Linear; allocates only if the members' nodes
+// are not in ascending order.
 GroupSignature signature(const Cluster&, std::span<const RankId> members);
 
 }  // namespace orrery
