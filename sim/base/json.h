@@ -1,5 +1,5 @@
-// A JSON document as a value that knows where each part stands. nlohmann/json does the lexing and the
-// formatting of numbers and strings, inside json.cc alone. Objects keep the order of their members.
+// A JSON document as a value that knows where each part stands. nlohmann/json does the lexing, inside json.cc
+// alone. Objects keep the order of their members.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -44,8 +44,9 @@ class Json {
   Json& set(std::string key, Json value);              // appends or replaces a member; returns *this
   Json& push(Json item);                               // appends an item; returns *this
 
-  // Deterministic text: two-space indent when `indent`, else one line. Doubles are the shortest digits that
-  // read back the same. Ends without a newline.
+  // Deterministic text: two-space indent when `indent` (arrays of plain values on one line), else one line.
+  // Doubles are the shortest digits that read back the same, always with a point or an exponent; those that are
+  // not finite are null. Bytes that are not UTF-8 become U+FFFD. Ends without a newline.
   std::string dump(bool indent = true) const;
 
  private:
@@ -58,8 +59,9 @@ class Json {
   std::vector<Member> members_;
 };
 
-// Parses a document; // comments are accepted. Ends in fail() with file and line on a syntax error, text that
-// is not UTF-8, a duplicate key, nesting deeper than 64, numbers out of range of int64 and double.
+// Parses a document; comments (// and /* */) are accepted. Ends in fail() with file, line and the pointer of
+// what was being read on a syntax error, text that is not UTF-8 or holds a NUL, a duplicate key, nesting deeper
+// than 64, numbers out of range of int64 and double.
 Json parse_json(std::string_view text, std::string_view file);
 
 }  // namespace orrery

@@ -37,7 +37,7 @@ constexpr Seconds operator/(Flops f, FlopsPerSecond r) { return {f.v / r.v}; }
 // The only door from floating point into simulated time: rounds to the nearest picosecond.
 // Requires 0 <= t < 10^6 s; anything else aborts (ORRERY_CHECK).
 Tick to_ticks(Seconds t);
-constexpr Seconds to_seconds(Tick t) { return {static_cast<double>(t.v) * 1e-12}; }
+constexpr Seconds to_seconds(Tick t) { return {static_cast<double>(t.v) / 1e12}; }
 
 template <class Tag>
 struct Id {

@@ -1,7 +1,8 @@
 // The one way to read JSON input: a cursor that knows its file, line and pointer, has typed getters with
 // bounds, and at the end refuses members that nobody asked for, suggesting the nearest name that was.
 //
-//   Reader r(parse_json(text, name), name);
+//   const Json document = parse_json(text, name);
+//   Reader r(document, name);
 //   r.schema("orrery.scenario/1");
 //   Reader model = r.object("model");
 //   plan.tp = r.integer("tp", 1, 1024);                 // required
@@ -27,12 +28,14 @@ class Reader {
  public:
   // `document` must outlive the Reader and all Readers taken from it.
   Reader(const Json& document, std::string_view file);
+  Reader(Json&&, std::string_view) = delete;
 
   Where where() const;                       // of this value
   Where where(std::string_view key) const;   // of a member (of this object if it is absent)
   const Json& value() const { return *value_; }
   [[noreturn]] void fail_at(std::string_view key, std::string_view expected) const;  // "found" is the value
   bool has(std::string_view key) const;      // also marks the key as known
+  bool given(std::string_view key) const;    // has() and not null, for formats of others that write null for none
 
   void schema(std::string_view expected);    // the member "schema", checked before anything else
   Reader object(std::string_view key) const;
@@ -59,7 +62,7 @@ class Reader {
   BytesPerSecond bandwidth(std::string_view key) const;        // > 0
   FlopsPerSecond flop_rate(std::string_view key) const;        // > 0
   double count(std::string_view key) const;                    // a bare number or "2 T"; > 0
-  double percent(std::string_view key) const;                  // "92 %" as 0.92; 0 ... 10
+  double percent(std::string_view key) const;                  // "92 %" as 0.92; 0 ... 10 (1000 %)
   Watts power(std::string_view key) const;
   double price(std::string_view key, std::string_view per) const;  // "2.50 USD/h"
 
@@ -67,19 +70,32 @@ class Reader {
   std::int64_t as_integer(std::int64_t low, std::int64_t high) const;
   double as_number(double low, double high) const;
   std::string as_string() const;
+  std::size_t as_word(std::span<const std::string_view> words) const;
 
   void done() const;                         // refuses members of this object that nobody asked for
 
  private:
   Reader(const Json* value, std::shared_ptr<const std::string> file, std::string pointer);
-  const Json& member(std::string_view key) const;              // marks, and fails if absent
+  // Marks the key and returns its value; an absent one fails with `expected` ("an integer from 1 to 8").
+  const Json& member(std::string_view key, std::string_view expected) const;
+  Reader child(std::string_view key, const Json& value) const;
+  void expect(bool good, std::string_view expected) const;     // of this value
+  template <class Parse>
+  auto quantity(std::string_view key, std::string_view expected, Parse parse) const;
   const Json* value_;
   std::shared_ptr<const std::string> file_;
   std::string pointer_;
   std::shared_ptr<std::vector<std::string>> asked_;            // shared by copies of this cursor
 };
 
-// The candidate with the smallest edit distance to `name`, if it is close enough to be a slip of the pen.
+// What stands in the document, for messages: 400, "fast", an array of 3 items, an object.
+std::string describe(const Json&);
+
+// `key` as a part of a JSON pointer (RFC 6901).
+std::string pointer_part(std::string_view key);
+
+// The candidate with the smallest edit distance to `name` (insert, delete, replace, swap neighbours; case, - and _
+// don't count), if it is close enough to be a slip of the pen: one in three characters. The first of equals.
 std::optional<std::string> nearest(std::string_view name, std::span<const std::string> candidates);
 
 }  // namespace orrery
