@@ -7,17 +7,10 @@
 #include "sim/base/quantity.h"
 #include "sim/cluster/cluster.h"
 #include "sim/cost/calibration.h"
+#include "sim/cost/prices.h"
 #include "sim/program/program.h"
 
 namespace orrery {
-
-enum class Evidence : std::uint8_t { measured, calibrated, datasheet, assumed };
-
-struct Price {
-  Tick fixed{}, flow{}, launch{};     // launch: time of the host thread
-  Tick total() const { return fixed + flow; }
-  bool operator==(const Price&) const = default;
-};
 
 // One price a class. `prices` is cleared and filled. Ends in fail() when a class can't be priced ("not supported").
 void price(const Program&, const Calibration&, const Cluster&, bool graph, std::vector<Price>& prices);
