@@ -18,15 +18,14 @@ int Cluster::nodes() const {
 
 Seat seat(const Cluster& cluster, RankId rank) {
   std::uint32_t left = rank.i, first_node = 0, group = 0;
-  for (const NodeGroup& g : cluster.groups) {
+  for (;; ++group) {
+    ORRERY_CHECK(group < cluster.groups.size());
+    const NodeGroup& g = cluster.groups[group];
     const auto gpus = static_cast<std::uint32_t>(g.node.gpus), nodes = static_cast<std::uint32_t>(g.nodes);
     if (left < gpus * nodes) return {group, first_node + left / gpus, left % gpus};
     left -= gpus * nodes;
     first_node += nodes;
-    ++group;
   }
-  ORRERY_CHECK(!"a rank of the cluster");
-  return {};
 }
 
 const Node& node_of(const Cluster& cluster, RankId rank) { return cluster.groups[seat(cluster, rank).group].node; }

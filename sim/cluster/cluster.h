@@ -14,7 +14,8 @@ struct Device {
   std::string name, vendor, architecture;      // "h100-sxm-80", "NVIDIA", "hopper"
   FlopsPerSecond fp32, tf32, fp16, bf16, fp8;  // dense matrix peaks; 0: not supported
   int multiprocessors = 0;
-  Bytes memory{};                              // usable by programs as the datasheet prints it
+  Bytes memory{};                              // what a program can use; the nominal size where that isn't known
+  Bytes nominal_memory{};                      // as the datasheet prints it, in binary units ("80 GB" is 80 GiB)
   BytesPerSecond memory_bandwidth{};
   Watts power{};
   int nvlinks = 0;                             // links of the device; 0: none
@@ -26,14 +27,14 @@ enum class IntraKind : std::uint8_t { nvswitch, nvlink_mesh, pcie };
 struct Intra {
   IntraKind kind = IntraKind::nvswitch;
   BytesPerSecond bandwidth{};                  // of one device, one direction
-  Seconds latency{};
+  Seconds latency{};                           // beyond the communication library's own table of latencies
   bool operator==(const Intra&) const = default;
 };
 
 struct Nics {
   int count = 0;                               // of a node; 0: a single-node cluster
   BytesPerSecond bandwidth{};                  // of one NIC, one direction
-  Seconds latency{};
+  Seconds latency{};                           // beyond the communication library's own table of latencies
   bool operator==(const Nics&) const = default;
 };
 
@@ -85,6 +86,7 @@ struct Cluster {
   Fabric fabric;
   Reliability reliability;
   Prices prices;
+  std::string source;                          // where the figures stand; may be empty
 
   int ranks() const;
   int nodes() const;
