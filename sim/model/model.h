@@ -24,7 +24,9 @@ struct Attention {
   int heads = 0, kv_heads = 0, head_dim = 0;   // heads * head_dim may differ from hidden
   bool causal = true;
   int window = 0;                              // sliding window in tokens, 0: none
-  bool qkv_bias = false, out_bias = false, qk_norm = false;
+  bool qkv_bias = false, out_bias = false;
+  bool qk_norm = false;                        // one norm of head_dim for queries, one for keys
+  int position_table = 0;                      // rows of a learned table of relative positions, a weight a head
   std::optional<LatentAttention> latent;
   bool operator==(const Attention&) const = default;
 };
@@ -58,12 +60,13 @@ struct Layer {
   bool operator==(const Layer&) const = default;
 };
 
-// What an image model puts before its layers.
+// What an image model puts before its layers. A class token goes with learned positions; where the width changes
+// between layers, four neighbouring tokens are merged (norm of 4h, then a matrix without bias).
 struct Patches { int image = 0, patch = 0, channels = 3, classes = 0; bool operator==(const Patches&) const = default; };
 
 struct Model {
   std::string name, family;                    // "llama3-70b", "llama"
-  std::int64_t hidden = 0, vocab = 0;          // of the last layer; vocab 0: no token embedding
+  std::int64_t hidden = 0, vocab = 0;          // hidden: of the last layer; vocab 0: no token embedding
   int max_positions = 0;                       // rows of a learned position table; else the longest context
   Position position = Position::rotary;
   bool tied = false;                           // input and output embeddings are one matrix
@@ -73,12 +76,17 @@ struct Model {
   std::vector<Layer> kinds;                    // the different layers
   std::vector<std::uint16_t> layers;           // the layer at each depth: index into kinds; encoders first
   std::optional<Patches> patches;
-  std::int64_t extra_parameters = 0;           // of parts not listed (poolers, type embeddings, merges)
-  std::vector<std::string> unpriced;           // parts that are expressed but not priced yet, for the error
+  std::int64_t extra_parameters = 0;           // of parts not listed (poolers, type embeddings)
+  std::vector<std::string> unpriced;           // parts that are expressed but not priced yet (see unpriced_parts)
 
   int depth() const { return static_cast<int>(layers.size()); }
   const Layer& layer(int i) const { return kinds[layers[static_cast<std::size_t>(i)]]; }
   bool operator==(const Model&) const = default;
 };
+
+// What the ops of ops.h do not cover: anything but a dense decoder. Readers fill Model::unpriced with it.
+std::vector<std::string> unpriced_parts(const Model&);
+// The first of Model::unpriced, or a window that is smaller than the sequence: plans for it are not supported.
+std::optional<std::string> not_priced(const Model&, std::int64_t sequence);
 
 }  // namespace orrery

@@ -16,22 +16,30 @@ std::int64_t layer_parameters(const Model&, const Layer&);
 // The tensors of one layer that a rank holds: what tensor parallelism cuts, what it copies.
 struct LayerWeights {
   std::int64_t sharded = 0;      // whole count of weights cut over tp (column- and row-parallel matrices, their cut biases)
-  std::int64_t replicated = 0;   // norms, row-parallel biases
-  std::int64_t on_rank(int tp) const { return sharded / tp + replicated; }
+  std::int64_t replicated = 0;   // norms, row-parallel biases, routers
+  std::int64_t kv_head = 0;      // of the key and value projections of one key/value head; a head is never cut,
+  int kv_heads = 0;              // so that tp > kv_heads copies heads
+  std::int64_t all() const { return sharded + replicated + kv_head * kv_heads; }
+  std::int64_t on_rank(int tp) const { return sharded / tp + replicated + kv_head * ((kv_heads + tp - 1) / tp); }
 };
 LayerWeights layer_weights(const Model&, const Layer&);
 std::int64_t embedding_weights(const Model&, int tp);   // of the token embedding on a rank: padded V/t * h
 std::int64_t position_weights(const Model&);            // learned positions, replicated
 
-// Model FLOPs of one step (forward + backward, no recompute), by the conventions of the field.
+// FLOPs of one step (forward + backward), by the conventions of the field. All count 2 a multiplication and
+// addition of matrix products only, experts by top_k, a window as the keys that it lets a query see, and the
+// vocabulary unpadded. Sources: Korthikanti et al. 2022 (arXiv 2205.05198), Narayanan et al. 2021 (arXiv
+// 2104.04473), Chowdhery et al. 2022 (PaLM, arXiv 2204.02311, appendix B), Megatron-LM training.py.
 enum class FlopConvention : std::uint8_t {
   megatron,         // Korthikanti et al.: whole attention square, vocabulary counted
   megatron_causal,  // today's Megatron-LM: half the square
-  palm,             // 6 N + 12 L h s a token (N: all parameters)
-  hardware_full     // megatron with full recompute: 4/3 of it (SC'21: 96 B L s h^2 (1 + s/6h + V/16Lh))
+  palm,             // 6 N + 12 L a d s a token (N: all parameters that a token uses)
+  hardware_full     // megatron with full recompute of the layers (SC'21: 96 B L s h^2 (1 + s/6h + V/16Lh))
 };
 Flops model_flops(const Model&, std::int64_t sequences, std::int64_t sequence, FlopConvention);
 std::string_view name(FlopConvention);
-Flops forward_flops(const Model&);               // of one image or sequence of max_positions: the ViT and Swin oracles
+// Forward pass of one image, or of one sequence of max_positions; the whole attention square. An image's
+// class head counts once.
+Flops forward_flops(const Model&);
 
 }  // namespace orrery
