@@ -23,6 +23,12 @@ class InputError : public std::runtime_error {
   Where where_;
 };
 
+// The machine refuses: a disk, a device, a network.
+class DeviceError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 // Ends the reading of an input: "FILE:LINE: POINTER: expected EXPECTED, found FOUND". `found` may be empty
 // ("FILE:LINE: POINTER: EXPECTED"). The only throw in sim and planner.
 [[noreturn]] void fail(const Where& where, std::string_view expected, std::string_view found = {});
