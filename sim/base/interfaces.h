@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace orrery {
 
@@ -15,6 +16,9 @@ class Files {
   // The whole content of `name`; ends in fail() when it can't be read.
   virtual std::string text(std::string_view name) = 0;
   virtual bool exists(std::string_view name) = 0;
+  // The names of the files in a directory, without its path; empty if there is no such directory, or if the caller
+  // can't tell: names are used for suggestions and lists only.
+  virtual std::vector<std::string> list(std::string_view) { return {}; }
 };
 
 // Progress of a long piece of work, and the wish to stop it.

@@ -146,11 +146,9 @@ std::vector<std::string> Reader::keys() const {
   return out;
 }
 
-bool Reader::boolean(std::string_view key) const {
-  const Json& found = member(key, "true or false");
-  if (!found.is(Json::Kind::boolean)) fail_at(key, "true or false");
-  return found.boolean();
-}
+Reader Reader::part(std::string_view key) const { return child(key, member(key, "a value")); }
+
+bool Reader::boolean(std::string_view key) const { return child(key, member(key, "true or false")).as_boolean(); }
 
 bool Reader::boolean_or(std::string_view key, bool otherwise) const { return has(key) ? boolean(key) : otherwise; }
 
@@ -233,9 +231,18 @@ Watts Reader::power(std::string_view key) const {
   return quantity(key, "a power such as \"700 W\"", parse_power);
 }
 
+Dollars Reader::dollars(std::string_view key) const {
+  return quantity(key, "an amount such as \"1.5 MUSD\"", parse_dollars);
+}
+
 double Reader::price(std::string_view key, std::string_view per) const {
   return quantity(key, "a price such as \"2.50 USD/" + std::string(per) + "\"",
                   [per](std::string_view s) { return parse_price(s, per); });
+}
+
+bool Reader::as_boolean() const {
+  expect(value_->is(Json::Kind::boolean), "true or false");
+  return value_->boolean();
 }
 
 std::int64_t Reader::as_integer(std::int64_t low, std::int64_t high) const {

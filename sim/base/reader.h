@@ -64,9 +64,13 @@ class Reader {
   double count(std::string_view key) const;                    // a bare number or "2 T"; > 0
   double percent(std::string_view key) const;                  // "92 %" as 0.92; 0 ... 10 (1000 %)
   Watts power(std::string_view key) const;
+  Dollars dollars(std::string_view key) const;                 // "1.5 MUSD"
   double price(std::string_view key, std::string_view per) const;  // "2.50 USD/h"
 
+  Reader part(std::string_view key) const;                     // of any value; "a value" if it is absent
+
   // This value itself (an item of an array).
+  bool as_boolean() const;
   std::int64_t as_integer(std::int64_t low, std::int64_t high) const;
   double as_number(double low, double high) const;
   std::string as_string() const;

@@ -117,6 +117,11 @@ std::optional<double> parse_percent(std::string_view s) {
 
 std::optional<Watts> parse_power(std::string_view s) { return as<Watts>(parse(s, powers)); }
 
+std::optional<Dollars> parse_dollars(std::string_view s) {
+  static constexpr Unit dollars[] = {{"USD"}, {"kUSD", 1e3}, {"MUSD", 1e6}};
+  return as<Dollars>(parse(s, dollars));
+}
+
 std::optional<double> parse_price(std::string_view s, std::string_view per) {
   const std::string name = "USD/" + std::string(per);
   const Unit price[] = {{name}};

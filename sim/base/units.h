@@ -17,6 +17,7 @@ std::optional<FlopsPerSecond> parse_flop_rate(std::string_view);  // GFLOP/s TFL
 std::optional<double> parse_count(std::string_view);              // "300 G", "2 T", "15e12", "1.4 M"
 std::optional<double> parse_percent(std::string_view);            // "92 %" -> 0.92
 std::optional<Watts> parse_power(std::string_view);               // W kW MW
+std::optional<Dollars> parse_dollars(std::string_view);           // USD kUSD MUSD
 std::optional<double> parse_price(std::string_view, std::string_view per);  // "2.50 USD/h" with per = "h"
 
 // Texts for people: three significant digits and the unit that fits ("1.42 s", "53.3 GiB", "488 k").

@@ -36,6 +36,7 @@ TEST(Units, ReadsRatesCountsPercentagesPowersPrices) {
   EXPECT_EQ(parse_power("0.7 kW")->v, 700);
   EXPECT_EQ(parse_price("2.50 USD/h", "h"), 2.5);
   EXPECT_EQ(parse_price("0.09 USD/kWh", "kWh"), 0.09);
+  EXPECT_EQ(parse_dollars("1.5 MUSD")->v, 1.5e6);
 }
 
 TEST(Units, RefusesWhatIsNotANumberAndAUnit) {
