@@ -1,0 +1,201 @@
+#include "sim/cost/read.h"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include "sim/base/reader.h"
+#include "sim/base/units.h"
+#include "sim/cost/constants.h"
+
+namespace orrery {
+namespace {
+
+constexpr std::string_view evidences[] = {"measured", "calibrated", "datasheet", "assumed"};
+constexpr std::string_view collectives[] = {"all_reduce", "reduce_scatter", "all_gather", "all_to_all", "broadcast"};
+constexpr Kind collective_kinds[] = {Kind::all_reduce, Kind::reduce_scatter, Kind::all_gather, Kind::all_to_all,
+                                     Kind::broadcast};
+constexpr int deepest = 8;
+
+Provenance read_provenance(const Reader& r) {
+  Provenance p;
+  p.evidence = static_cast<Evidence>(r.word("evidence", evidences));
+  p.source = r.string("source");
+  if (p.source.empty()) r.fail_at("source", "where the value stands");
+  return p;
+}
+
+void read_into(const Reader& r, std::string_view key, double& v) { v = r.number(key, 0, 1e6); }
+void read_into(const Reader& r, std::string_view key, Seconds& v) { v = r.duration(key); }
+void read_into(const Reader& r, std::string_view key, Bytes& v) { v = r.bytes(key); }
+
+// What divides may not be zero.
+bool divides(std::string_view name) {
+  constexpr std::string_view names[] = {"matmul16.efficiency", "matmul16.memory_efficiency", "matmul8.efficiency",
+                                        "matmul8.memory_efficiency", "clock16", "clock8", "memory_efficiency",
+                                        "attention_multiplier", "attention_both_over_forward", "network_efficiency",
+                                        "message_efficiency", "jitter_ranks"};
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+class CalibrationReader {
+ public:
+  CalibrationReader(Files& files, Calibration& into) : files_(files), c_(into) {}
+
+  void read(const std::string& file, int depth) {
+    const Json document = parse_json(files_.text(file), file);
+    Reader r(document, file);
+    r.schema("orrery.calibration/1");
+    for (const Reader& base : r.array_if("bases")) {
+      if (depth == deepest) fail(base.where(), "a chain of at most " + std::to_string(deepest) + " bases");
+      const std::size_t slash = file.rfind('/');
+      read((slash == std::string::npos ? "" : file.substr(0, slash + 1)) + base.as_string(), depth + 1);
+    }
+    seen_.clear();
+    c_.name = r.string("name");
+    c_.device = r.string_or("device", c_.device);
+    c_.stack = r.string_or("stack", c_.stack);
+    c_.nccl = r.string_or("nccl", c_.nccl);
+    c_.attention_kernel = r.string_or("attention_kernel", c_.attention_kernel);
+    for (const Reader& group : r.array_if("constants")) constants(group);
+    for (const Reader& row : r.array_if("attention")) attention(row);
+    for (const Reader& row : r.array_if("curves")) curve(row);
+    r.done();
+  }
+
+ private:
+  void constants(const Reader& group) {
+    const Provenance p = read_provenance(group);
+    const Reader values = group.object("values");
+    for_each_constant(c_, [&](std::string_view name, auto& value) {
+      if (!values.has(name)) return;
+      once(values, name, std::string(name));
+      read_into(values, name, value);
+      double number = 0;
+      if (divides(name) && get_constant(c_, name, number) && number == 0) values.fail_at(name, "more than 0");
+      c_.provenance[std::string(name)] = p;
+    });
+    values.done();
+    group.done();
+  }
+
+  void attention(const Reader& r) {
+    AttentionRates row;
+    const Provenance p = read_provenance(r);
+    row.kernel = r.string("kernel");
+    row.head_dim = static_cast<int>(r.integer("head_dim", 1, 4096));
+    row.causal = r.boolean_or("causal", true);
+    row.forward_only = r.boolean_or("forward_only", false);
+    const std::vector<Reader> rates = r.array("rates");
+    if (rates.size() != row.rates.size())
+      r.fail_at("rates", "6 rates, for sequences of 512, 1024, 2048, 4096, 8192, 16384");
+    for (std::size_t i = 0; i < rates.size(); ++i) {
+      const auto rate = parse_flop_rate(rates[i].as_string());
+      if (!rate || rate->v <= 0) fail(rates[i].where(), "a rate such as \"150 TFLOP/s\"", describe(rates[i].value()));
+      row.rates[i] = rate->v;
+    }
+    r.done();
+    const std::string key = attention_key(row);
+    once(r, "kernel", key);
+    replace(c_.attention_rates, row, [&](const AttentionRates& x) { return attention_key(x) == key; });
+    c_.provenance[key] = p;
+  }
+
+  void curve(const Reader& r) {
+    Curve row;
+    const Provenance p = read_provenance(r);
+    row.kind = collective_kinds[r.word("op", collectives)];
+    row.ranks = static_cast<int>(r.integer("ranks", 2, 1024));
+    row.latency = r.duration("latency");
+    row.bandwidth = r.bandwidth("bandwidth");
+    row.ramp = r.duration("ramp");
+    r.done();
+    const std::string key = curve_key(row);
+    once(r, "ranks", key);
+    replace(c_.curves, row, [&](const Curve& x) { return curve_key(x) == key; });
+    c_.provenance[key] = p;
+  }
+
+  void once(const Reader& r, std::string_view key, const std::string& what) {
+    if (!seen_.insert(what).second) r.fail_at(key, what + " once in a file");
+  }
+
+  template <class Row, class Same>
+  static void replace(std::vector<Row>& rows, const Row& row, Same same) {
+    const auto old = std::find_if(rows.begin(), rows.end(), same);
+    if (old == rows.end()) rows.push_back(row);
+    else *old = row;
+  }
+
+  Files& files_;
+  Calibration& c_;
+  std::set<std::string> seen_;   // in the file being read
+};
+
+Json value_json(double v) { return v; }
+Json value_json(Seconds v) { return exact(v); }
+Json value_json(Bytes v) { return exact(v); }
+
+void set_provenance(Json& to, const Provenance& p) {
+  to.set("evidence", std::string(name(p.evidence)));
+  to.set("source", p.source.empty() ? "default" : p.source);
+}
+
+// Constants of one source and evidence together, in the order of the first of each.
+std::vector<Json> constant_groups(const Calibration& c) {
+  std::vector<Provenance> keys;
+  std::vector<Json> values;
+  for_each_constant(c, [&](std::string_view n, const auto& v) {
+    if (c.provenance.find(n) == c.provenance.end()) return;
+    const Provenance& p = provenance(c, n);
+    const auto at = static_cast<std::size_t>(std::find(keys.begin(), keys.end(), p) - keys.begin());
+    if (at == keys.size()) {
+      keys.push_back(p);
+      values.push_back(Json::object());
+    }
+    values[at].set(std::string(n), value_json(v));
+  });
+  std::vector<Json> groups;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    Json group = Json::object();
+    set_provenance(group, keys[i]);
+    group.set("values", values[i]);
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+}  // namespace
+
+Calibration read_calibration(Files& files, std::string_view file) {
+  Calibration c;
+  CalibrationReader(files, c).read(std::string(file), 0);
+  return c;
+}
+
+Json write_calibration(const Calibration& c) {
+  Json out = Json::object();
+  out.set("schema", "orrery.calibration/1").set("name", c.name).set("device", c.device).set("stack", c.stack);
+  out.set("nccl", c.nccl).set("attention_kernel", c.attention_kernel);
+  out.set("constants", Json::array(constant_groups(c)));
+  Json attention = Json::array(), curves = Json::array();
+  for (const AttentionRates& a : c.attention_rates) {
+    Json row = Json::object(), rates = Json::array();
+    set_provenance(row, provenance(c, attention_key(a)));
+    for (double rate : a.rates) rates.push(exact(FlopsPerSecond{rate}));
+    row.set("kernel", a.kernel).set("head_dim", a.head_dim).set("causal", a.causal);
+    row.set("forward_only", a.forward_only).set("rates", std::move(rates));
+    attention.push(std::move(row));
+  }
+  for (const Curve& k : c.curves) {
+    Json row = Json::object();
+    set_provenance(row, provenance(c, curve_key(k)));
+    row.set("op", name(k.kind)).set("ranks", k.ranks).set("latency", exact(k.latency));
+    row.set("bandwidth", exact(k.bandwidth)).set("ramp", exact(k.ramp));
+    curves.push(std::move(row));
+  }
+  out.set("attention", std::move(attention)).set("curves", std::move(curves));
+  return out;
+}
+
+}  // namespace orrery
