@@ -114,10 +114,14 @@ Op layer_op(const Model&, const Layer& layer, OpName name, Pass pass, const Shar
     case OpName::residual_gradient:
       ORRERY_CHECK(pass == Pass::input_gradient);
       return ask.memory(shard.norm_tokens() * layer.hidden);
-    default:
-      ORRERY_CHECK(name == OpName::norm1 || name == OpName::norm2 || name == OpName::residual1 ||
-                   name == OpName::residual2);
-      return ask.memory(shard.norm_tokens() * layer.hidden);
+    default: {
+      const bool norm = name == OpName::norm1 || name == OpName::norm2;
+      ORRERY_CHECK(norm || name == OpName::residual1 || name == OpName::residual2);
+      Op op = ask.memory(shard.norm_tokens() * layer.hidden);
+      // What a linear reads next, forward or backward: in an FP8 run the cast comes with this op.
+      if (norm == is_forward(pass)) op.dtype = shard.compute;
+      return op;
+    }
   }
 }
 

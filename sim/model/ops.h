@@ -42,7 +42,7 @@ struct Op {
   OpName name = OpName::none;
   OpKind kind = OpKind::memory;
   Pass pass = Pass::forward;
-  DType dtype = DType::bf16;     // of the inputs of a matmul; of the elements of a memory op
+  DType dtype = DType::bf16;     // of the inputs of a matmul; of what a memory op writes
   bool causal = false;           // attention: only the lower triangle is computed
   bool gated = false;            // activation: SwiGLU and alike
   bool accumulate = false;       // weight gradient: adds to the fp32 main gradient, else writes it
