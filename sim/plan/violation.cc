@@ -1,8 +1,6 @@
 // Legality of a plan, rule by rule, in the order in which a user would mend them.
 #include "sim/plan/plan.h"
 
-#include <numeric>
-
 namespace orrery {
 namespace {
 
@@ -72,6 +70,7 @@ Found stages(const Model& model, const Training& training, const Plan& plan) {
     std::int64_t sum = 0;
     for (int n : plan.stage_layers) {
       if (n < 0) return mistake("/stage_layers", "a virtual stage of " + number(n) + " layers");
+      if (n == 0) return unsupported("/stage_layers", "a virtual stage without layers");
       sum += n;
     }
     if (sum != model.depth())
@@ -98,6 +97,8 @@ Found options(const Plan& plan) {
   if (plan.receive_ahead < 0 || plan.receive_ahead > 1) return mistake("/receive_ahead", "a receive is posted 0 or 1 actions ahead");
   if (plan.send_slots < 1) return mistake("/send_slots", "a stage has at least 1 send slot");
   if (plan.bucket_parameters < 1) return mistake("/bucket_parameters", "a bucket has at least 1 parameter");
+  for (const LayerStrategy& s : plan.layers)
+    if (s.zero == Zero::full && !s.reshard && plan.pp > 1) return unsupported("/layers", "keeping gathered parameters (reshard false) in a pipeline");
   return {};
 }
 

@@ -40,7 +40,9 @@ void for_each_instruction(const Program& p, Visit&& visit) {
           out.sequence = next;
           if (in.closes[player]) ++next;
         }
-        out.tags = {call.micro_batch, call.virtual_stage, row.layer, row.pass, row.op, block.name};
+        out.tags = {call.micro_batch, call.virtual_stage,
+                    static_cast<std::uint16_t>(p.stages[call.virtual_stage].first_layer + row.layer), row.pass, row.op,
+                    block.name};
         out.waits.clear();
         for (std::uint32_t w = row.first_wait; w < p.rows[block.first_row + r + 1].first_wait; ++w)
           out.waits.push_back({id - p.waits[w] * players});

@@ -68,15 +68,18 @@ enum class Lifetime : std::uint8_t {
   message,      // from a receive, or to a send
   transient     // within its block, or from one call to a later one of the same rank (gathered parameters)
 };
-struct Shape { std::int64_t d[4] = {1, 1, 1, 1}; bool operator==(const Shape&) const = default; };
+struct Shape {
+  std::int64_t d[4] = {1, 1, 1, 1};
+  std::int64_t elements() const { return d[0] * d[1] * d[2] * d[3]; }
+  bool operator==(const Shape&) const = default;
+};
 struct Buffer {
   Component component = Component::workspace;
   Lifetime lifetime = Lifetime::transient;
   DType dtype = DType::bf16;
-  Shape shape;                        // row-major
-  std::uint16_t layer = 0;            // of the model
-  std::uint16_t name = 0;             // index into Program::buffer_names
-  Bytes bytes() const { return {shape.d[0] * shape.d[1] * shape.d[2] * shape.d[3] * size_of(dtype)}; }
+  Shape shape;                        // row-major, contiguous
+  std::string_view name;              // "qkv", "gathered norm1": a literal
+  Bytes bytes() const { return {shape.elements() * size_of(dtype)}; }
   bool operator==(const Buffer&) const = default;
 };
 
@@ -95,7 +98,7 @@ struct Row {
   std::uint32_t cost_class = 0;       // of a player of variant 0; see Team::variants
   std::uint32_t first_wait = 0;       // into Program::waits; ends where the next row's begin
   std::uint32_t first_operand = 0;    // into Program::operands; ends where the next row's begin
-  std::uint16_t layer = 0;            // of the model
+  std::uint16_t layer = 0;            // within the virtual stage; its count of layers for the head
   Kind kind = Kind::compute;
   Stream stream = Stream::compute;
   Role role = Role::self;
@@ -114,11 +117,26 @@ struct Block {
   std::uint32_t streams = 0;                       // bit s: some row is on stream s
 };
 
-// A buffer as a block names it: where it is in the team's table, and how a call moves it.
+// Which place of the call, if any, tells a buffer's instances apart.
+enum class Place : std::uint8_t { fixed, stash, input, gradient, output };
+
+// A buffer as a block names it. Within a rank it is told apart by (virtual stage, home, place, the call's value
+// of that place). A life that begins and ends in the block is a transient's.
 struct BlockBuffer {
   std::uint32_t buffer = 0;           // into Program::buffers: what it is
-  std::uint32_t home = 0;             // identity within the team; plus the call's slot for stash and messages
+  std::uint32_t home = 0;
+  std::uint32_t stage_offset = 0;     // its virtual stage is the call's plus this
+  Place place = Place::fixed;
   bool acquires = false, releases = false;  // its life begins, ends in this block
+};
+
+// A persistent buffer of a virtual stage.
+struct Persistent {
+  std::uint32_t buffer = 0, home = 0, virtual_stage = 0;
+};
+
+struct VirtualStage {
+  std::uint32_t team = 0, first_layer = 0, layers = 0;
 };
 
 // The row `row` of a call also waits for row `awaited` of the earlier call `call`, of the same rank.
@@ -132,8 +150,8 @@ struct Call {
   std::uint32_t first_wait = 0;       // into Program::outside_waits, sorted by row; ends where the next call's begin
   std::uint32_t first_id = 0;         // of its first instruction
   std::uint32_t micro_batch = 0;
-  std::uint16_t virtual_stage = 0;    // 0 ... p*v-1
-  std::uint16_t stash = 0;            // the place of the stash
+  std::uint16_t virtual_stage = 0;    // 0 ... p*v-1; of a message: that of its consumer
+  std::uint16_t stash = 0, input = 0, gradient = 0, output = 0;  // the places of its buffers, see Place
 };
 
 // The ranks that play blocks in step. All vectors by player are as long as `players`.
@@ -184,9 +202,9 @@ struct Weight {
   std::string name;                   // "layers.3.attention.qkv.weight"
   std::vector<std::int64_t> shape;    // global, padded
   int axis = -1;                      // cut over tensor ranks along this axis; -1: a copy on each, owned by tensor rank 0
-  std::uint32_t team = 0;
-  std::uint32_t home = 0;             // the persistent buffer that holds it
-  std::int64_t offset = 0, elements = 0;  // within that buffer, on one rank
+  std::uint32_t virtual_stage = 0;
+  std::uint32_t home = 0;             // the flat weights that hold it (ZeRO-3: that hold it when gathered)
+  std::int64_t offset = 0, elements = 0;  // within them, on one rank
 };
 
 class Program {
@@ -196,13 +214,14 @@ class Program {
   std::vector<std::uint32_t> waits;   // distances to earlier rows of the same block, in rows
   std::vector<Operand> operands;
   std::vector<Buffer> buffers;
-  std::vector<std::string> buffer_names;
+  std::vector<Persistent> persistents;
   std::vector<BlockBuffer> block_buffers;
   std::vector<Block> blocks;
   std::vector<Call> calls;            // and one more, as the end of the last
   std::vector<std::uint32_t> call_teams;
   std::vector<OutsideWait> outside_waits;
   std::vector<Team> teams;            // by pipeline stage
+  std::vector<VirtualStage> stages;   // by virtual stage
   std::vector<Group> groups;          // in order of creation
   std::vector<Weight> weights;
   bool folded = true;
