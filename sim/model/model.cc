@@ -3,13 +3,14 @@
 namespace orrery {
 
 std::vector<std::string> unpriced_parts(const Model& model) {
-  bool latent = false, experts = false, encoder = false, cross = false, widths = false, bidirectional = false;
+  bool latent = false, experts = false, encoder = false, cross = false, widths = false, bidirectional = false, parallel = false;
   for (const Layer& layer : model.kinds) {
     latent = latent || layer.attention.latent.has_value();
     experts = experts || std::holds_alternative<Moe>(layer.mlp);
     encoder = encoder || layer.encoder;
     cross = cross || layer.cross.has_value();
     bidirectional = bidirectional || !layer.attention.causal;
+    parallel = parallel || layer.parallel_residual;
     widths = widths || layer.hidden != model.hidden || layer.token_divisor != 1;
   }
   std::vector<std::string> parts;
@@ -18,6 +19,7 @@ std::vector<std::string> unpriced_parts(const Model& model) {
   else if (encoder || bidirectional) parts.push_back("bidirectional encoders");
   if (experts) parts.push_back("mixture-of-experts layers");
   if (latent) parts.push_back("multi-head latent attention");
+  if (parallel) parts.push_back("parallel residuals");
   if (widths) parts.push_back("layers of different widths");
   return parts;
 }

@@ -57,6 +57,7 @@ struct Layer {
   bool norm_bias = true;
   int token_divisor = 1;
   bool encoder = false;
+  bool parallel_residual = false;              // attention and feed-forward read the same input
   bool operator==(const Layer&) const = default;
 };
 
@@ -65,7 +66,7 @@ struct Layer {
 struct Patches { int image = 0, patch = 0, channels = 3, classes = 0; bool operator==(const Patches&) const = default; };
 
 struct Model {
-  std::string name, family;                    // "llama3-70b", "llama"
+  std::string name, family, source;            // "llama3-70b", "llama", where the shapes come from
   std::int64_t hidden = 0, vocab = 0;          // hidden: of the last layer; vocab 0: no token embedding
   int max_positions = 0;                       // rows of a learned position table; else the longest context
   Position position = Position::rotary;

@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "sim/base/error.h"
 #include "sim/model/ops.h"
 
 namespace orrery {
@@ -51,19 +50,13 @@ void add_mlp(LayerWeights& w, const Layer& layer, bool active) {
   w.replicated += h * moe.experts + (moe.router_bias ? moe.experts : 0);
 }
 
-void add(LayerWeights& w, const LayerWeights& more) {
-  w.sharded += more.sharded;
-  w.replicated += more.replicated;
-}
-
 LayerWeights weights(const Layer& layer, bool active) {
   const std::int64_t h = layer.hidden;
   LayerWeights w = attention_weights(layer.attention, h);
   if (layer.cross) {
     const LayerWeights cross = attention_weights(*layer.cross, h);
-    ORRERY_CHECK(cross.kv_heads == w.kv_heads);
-    add(w, cross);
-    w.kv_head += cross.kv_head;
+    w.sharded += cross.sharded + cross.kv_head * cross.kv_heads;
+    w.replicated += cross.replicated;
   }
   w.replicated += (layer.cross ? 3 : 2) * norm_weights(layer.norm, layer.norm_bias, h);
   add_mlp(w, layer, active);
