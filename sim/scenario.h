@@ -54,15 +54,17 @@ struct Scenario {
 
 // Ends in fail() on anything that is wrong in the file or in one that it refers to. The plan is not yet checked
 // against model and cluster: violation() does.
-Scenario read_scenario(const std::string& path, Library&);
+Scenario read_scenario(const std::string& path, const Library&);
 
 // The parts, as the command line or another file names them: a preset, or a path (with a slash or ending in .json)
 // relative to `by.file`. A model may be a config.json of Hugging Face.
 Model find_model(Library&, std::string_view name_or_path, const Where& by = {});
 Cluster find_cluster(Library&, std::string_view name_or_path, int nodes = 0, const Where& by = {});
 Plan find_plan(Library&, std::string_view name_or_path, const Where& by = {});
-// The calibration of a scenario that names none: the preset with the name of the cluster's first device.
-std::string default_calibration(const Library&, const Cluster&, const Where& by = {});
+// The file of a calibration, and the one for a cluster where none is named: by its first device from defaults.json
+// of the first directory of presets that lists it ("schema": "orrery.defaults/1", "calibrations": {DEVICE: NAME}).
+std::string find_calibration(const Library&, std::string_view name_or_path, const Where& by = {});
+std::string default_calibration(Library&, const Cluster&, const Where& by = {});
 
 // Whole, with every reference resolved, but for the calibration's path.
 Json write_scenario(const Scenario&);

@@ -117,7 +117,7 @@ Library::Reference Library::reference(const Reader& part, Kind kind) const {
   const std::string named = part.string(key);
   if (named.empty()) part.fail_at(key, preset_named ? "the name of a preset" : "the path of a file");
   to.path = preset_named ? preset(kind, named, to.by) : beside(to.by.file, named);
-  if (part.has("override")) to.override_with = &part.object("override").value();
+  if (kind != Kind::model && part.has("override")) to.override_with = &part.object("override").value();
   return to;
 }
 

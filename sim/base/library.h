@@ -2,7 +2,7 @@
 //   {"preset": "h100-sxm"}     clusters/h100-sxm.json in the first of the caller's directories that has it
 //   {"file": "plan.json"}      relative to the file that says so
 // each with "override": {...}, which is laid over the target as RFC 7396 has it (objects merge, the rest replaces,
-// null removes). Targets are ordinary files whose "schema" is checked first; they may refer on, but not back to a
+// null removes); what a model's overrides mean is the model room's to say. Targets are ordinary files whose "schema" is checked first; they may refer on, but not back to a
 // file that is being read. A Library holds no documents, only the names of files; thread-compatible.
 #pragma once
 #include <cstdint>
@@ -34,6 +34,10 @@ class Library {
     bool operator==(const Input&) const = default;
   };
   const std::vector<Input>& inputs() const { return inputs_; }  // in order of opening, each once
+  Library fresh() const { return {*files_, directories_}; }     // with no inputs yet
+
+  const std::vector<std::string>& directories() const { return directories_; }
+  bool exists(const std::string& path) const { return files_->exists(path); }
 
   // The names of all presets of a kind, sorted, each once.
   std::vector<std::string> presets(Kind) const;
@@ -43,7 +47,8 @@ class Library {
   std::string locate(Kind, std::string_view reference, const Where& by) const;
 
   // Calls read(Reader) with the thing that `part` is or refers to, and gives what that returns; the Reader ends with
-  // the call. Of a reference it takes "preset", "file" and "override"; other members and done() are the caller's.
+  // the call. Of a reference it takes "preset", "file" and (but for models) "override"; other members and done() are
+  // the caller's.
   template <class Read>
   auto follow(const Reader& part, Kind kind, Read read) {
     const Reference to = reference(part, kind);
@@ -58,10 +63,10 @@ class Library {
     return open(Reference{path, by, nullptr}, kind, read);
   }
 
-  // The same for a file of a format that isn't ours, with its override (or nullptr).
+  // The same for a file that may be of a format that isn't ours: its schema is the caller's to check.
   template <class Read>
-  auto open_foreign(const std::string& path, const Where& by, const Json* override_with, Read read) {
-    const Opened opened(*this, {path, by, override_with});
+  auto open_foreign(const std::string& path, const Where& by, Read read) {
+    const Opened opened(*this, {path, by, nullptr});
     return read(Reader(opened.document, opened.name));
   }
 
