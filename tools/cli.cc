@@ -1,0 +1,135 @@
+#include "tools/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <optional>
+
+#include "sim/base/reader.h"
+#include "tools/errors.h"
+#include "tools/version.h"
+
+namespace orrery {
+namespace {
+
+CLI::Option* add(CLI::App& app, const Flag& flag) {
+  CLI::Option* option = std::visit(
+      [&](auto* into) -> CLI::Option* {
+        if constexpr (std::is_same_v<decltype(into), bool*>) return app.add_flag(flag.name, *into, flag.help);
+        else return app.add_option(flag.name, *into, flag.help);
+      },
+      flag.into);
+  if (flag.required) option->required();
+  if (!flag.value.empty()) option->type_name(flag.value);
+  if (!flag.words.empty()) option->check(CLI::IsMember(flag.words));
+  return option;
+}
+
+std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
+  const auto near = nearest(name, candidates);
+  return near ? "; did you mean " + *near + "?" : "";
+}
+
+std::vector<std::string> names(const Commands& commands) {
+  std::vector<std::string> out;
+  for (const auto& c : commands) out.emplace_back(c->name());
+  return out;
+}
+
+// Flags that the program itself understands, before any command.
+constexpr std::string_view own_flags[] = {"-h", "--help", "--version"};
+
+// The first word must be a command: CLI11 would only say that an argument was not expected.
+Command* find_command(int argc, const char* const* argv, const Commands& commands) {
+  if (argc < 2) return nullptr;
+  const std::string_view first = argv[1];
+  if (std::find(std::begin(own_flags), std::end(own_flags), first) != std::end(own_flags)) return nullptr;
+  for (const auto& c : commands)
+    if (c->name() == first) return c.get();
+  if (first.starts_with("-"))
+    throw UsageError(std::string(first) + " before a command: write orrery COMMAND " + std::string(first) + " ...");
+  throw UsageError("no command " + std::string(first) + suggestion(first, names(commands)) +
+                   " (orrery --help lists all)");
+}
+
+[[noreturn]] void explain(const CLI::ParseError& error, const Command* command, const std::vector<Flag>& flags,
+                          const CLI::App& app) {
+  std::string help = command ? " (orrery " + std::string(command->name()) + " --help)" : " (orrery --help)";
+  const std::vector<std::string> extras = app.remaining(true);
+  if (error.get_name() == "ExtrasError" && !extras.empty()) {
+    const std::string unknown = extras.front().substr(0, extras.front().find('='));
+    std::vector<std::string> candidates;
+    for (const Flag& f : flags)
+      if (!positional(f)) candidates.push_back(long_name(f));
+    if (unknown.starts_with("-"))
+      throw UsageError("no flag " + unknown + suggestion(unknown, candidates) + help);
+    throw UsageError("unexpected argument " + unknown + help);
+  }
+  std::string what = error.what();
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  throw UsageError(what + help);
+}
+
+void describe_program(CLI::App& app) {
+  app.name("orrery");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(version_line()));
+  app.footer(
+      "Quantities are strings with units (\"400 Gb/s\"); presets: orrery list models, list clusters.\n"
+      "Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 bad input file, 4 environment, 5 internal bug, 130 interrupted.");
+}
+
+}  // namespace
+
+bool positional(const Flag& flag) { return !flag.name.starts_with("-"); }
+
+std::string long_name(const Flag& flag) { return flag.name.substr(flag.name.rfind(',') + 1); }
+
+std::vector<Flag> shared_flags(const Command& command, Globals& g) {
+  const unsigned can = command.outputs();
+  std::vector<Flag> out;
+  if (can & writes_json) out.push_back({"--json", "FILE|-", "write the result as JSON; - for stdout", &g.json});
+  if (can & writes_csv) out.push_back({"--csv", "FILE|-", "write the table as CSV", &g.csv});
+  if (can & writes_markdown) out.push_back({"--md", "FILE|-", "write the report as Markdown", &g.markdown});
+  if (can & writes_svg) out.push_back({"--svg", "FILE|-", "write the picture", &g.svg});
+  if (can & writes_trace)
+    out.push_back({"--trace", "FILE", "write the timeline: .json or .json.gz for Chrome, .pftrace for Perfetto", &g.trace});
+  out.push_back({"-o,--output", "FILE", "write the text here instead of stdout", &g.output});
+  out.push_back({"--threads", "N", "threads to use; 0: all cores", &g.threads});
+  out.push_back({"--no-color", "", "no colours (also: NO_COLOR, TERM=dumb)", &g.no_color});
+  out.push_back({"--presets-path", "DIRS", "directories of presets before the shipped ones, colon-separated", &g.presets_path});
+  return out;
+}
+
+Command* parse_command_line(int argc, const char* const* argv, const Commands& commands, Globals& globals,
+                            std::string& said) {
+  CLI::App app{"Predicts one step of distributed training, and searches for the plan that makes it fast."};
+  describe_program(app);
+  Command* const wanted = find_command(argc, argv, commands);
+  std::vector<Flag> flags;
+  for (const auto& command : commands) {
+    CLI::App* const sub = app.add_subcommand(std::string(command->name()), std::string(command->summary()));
+    if (command.get() != wanted) continue;
+    if (!command->example().empty()) sub->footer("Example: " + std::string(command->example()));
+    flags = command->flags();
+    for (Flag& f : shared_flags(*command, globals)) flags.push_back(std::move(f));
+    for (const Flag& f : flags) add(*sub, f);
+  }
+  if (argc < 2) {
+    said = app.help();
+    throw UsageError("a command is missing\n\n" + said);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    said = wanted ? app.get_subcommand(std::string(wanted->name()))->help() : app.help();
+    return nullptr;
+  } catch (const CLI::CallForVersion&) {
+    said = std::string(version_line()) + "\n";
+    return nullptr;
+  } catch (const CLI::ParseError& error) {
+    explain(error, wanted, flags, app);
+  }
+  return wanted;
+}
+
+}  // namespace orrery

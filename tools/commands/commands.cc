@@ -1,0 +1,18 @@
+#include "tools/commands/commands.h"
+
+namespace orrery {
+
+std::unique_ptr<Command> list_command();
+std::unique_ptr<Command> schema_command();
+std::unique_ptr<Command> check_command();
+std::unique_ptr<Command> completion_command();
+std::unique_ptr<Command> version_command();
+
+Commands all_commands() {
+  Commands commands;
+  for (const auto make : {list_command, schema_command, check_command, completion_command, version_command})
+    commands.push_back(make());
+  return commands;
+}
+
+}  // namespace orrery

@@ -1,0 +1,97 @@
+// orrery completion: scripts that let a shell complete our commands and flags, written from their declarations.
+#include "tools/commands/commands.h"
+#include "tools/session.h"
+
+namespace orrery {
+namespace {
+
+struct Entry {
+  std::string name, summary, flags;  // flags: separated by spaces
+};
+
+std::vector<Entry> entries() {
+  std::vector<Entry> out;
+  Globals globals;
+  for (const auto& command : all_commands()) {
+    Entry e{std::string(command->name()), std::string(command->summary()), ""};
+    std::vector<Flag> flags = command->flags();
+    for (const Flag& f : shared_flags(*command, globals)) flags.push_back(f);
+    for (const Flag& f : flags)
+      if (!positional(f)) e.flags += (e.flags.empty() ? "" : " ") + long_name(f);
+    out.push_back(std::move(e));
+  }
+  return out;
+}
+
+std::string bash(const std::vector<Entry>& all) {
+  std::string names, cases;
+  for (const Entry& e : all) {
+    names += (names.empty() ? "" : " ") + e.name;
+    cases += "    " + e.name + ") flags=\"" + e.flags + "\" ;;\n";
+  }
+  return "# bash completion: source <(orrery completion bash)\n"
+         "_orrery() {\n"
+         "  local word=${COMP_WORDS[COMP_CWORD]} flags=\"--help --version\"\n"
+         "  if [ \"$COMP_CWORD\" -eq 1 ]; then COMPREPLY=($(compgen -W \"" + names + "\" -- \"$word\")); return; fi\n"
+         "  case ${COMP_WORDS[1]} in\n" + cases +
+         "  esac\n"
+         "  case $word in\n"
+         "    -*) COMPREPLY=($(compgen -W \"--help $flags\" -- \"$word\")) ;;\n"
+         "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+         "  esac\n"
+         "}\n"
+         "complete -o filenames -F _orrery orrery\n";
+}
+
+std::string zsh(const std::vector<Entry>& all) {
+  std::string names, cases;
+  for (const Entry& e : all) {
+    names += "    '" + e.name + ":" + e.summary + "'\n";
+    cases += "    " + e.name + ") flags=(" + e.flags + ") ;;\n";
+  }
+  return "#compdef orrery\n"
+         "# zsh completion: source <(orrery completion zsh)\n"
+         "_orrery() {\n"
+         "  local -a commands flags\n"
+         "  commands=(\n" + names + "  )\n"
+         "  if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
+         "  case $words[2] in\n" + cases +
+         "  esac\n"
+         "  if [[ $PREFIX == -* ]]; then compadd -- --help $flags; else _files; fi\n"
+         "}\n"
+         "compdef _orrery orrery\n";
+}
+
+std::string fish(const std::vector<Entry>& all) {
+  std::string out = "# fish completion: orrery completion fish | source\n";
+  for (const Entry& e : all) {
+    out += "complete -c orrery -n __fish_use_subcommand -f -a " + e.name + " -d '" + e.summary + "'\n";
+    std::string flags = e.flags + " ";
+    for (std::size_t at = 0, end; (end = flags.find(' ', at)) != std::string::npos; at = end + 1)
+      out += "complete -c orrery -n '__fish_seen_subcommand_from " + e.name + "' -l " + flags.substr(at + 2, end - at - 2) + "\n";
+  }
+  return out;
+}
+
+class Completion : public Command {
+ public:
+  std::string_view name() const override { return "completion"; }
+  std::string_view summary() const override { return "Print a completion script for a shell"; }
+  std::string_view example() const override { return "source <(orrery completion bash)"; }
+  std::vector<Flag> flags() override {
+    return {{"SHELL", "", "bash, zsh or fish", &shell_, true, {"bash", "zsh", "fish"}}};
+  }
+  int run(Session& session) override {
+    session.print(shell_ == "bash" ? bash(entries()) : shell_ == "zsh" ? zsh(entries()) : fish(entries()));
+    return 0;
+  }
+
+ private:
+  std::string shell_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> completion_command() { return std::make_unique<Completion>(); }
+
+}  // namespace orrery

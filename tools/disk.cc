@@ -1,0 +1,162 @@
+#include "tools/disk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "sim/base/error.h"
+#include "tools/errors.h"
+
+namespace orrery {
+namespace {
+
+constexpr std::size_t largest_input = std::size_t{1} << 30;  // a scenario of more than 1 GiB is a mistake
+
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd > 0) ::close(fd);
+  }
+};
+
+[[noreturn]] void unreadable(std::string_view name, std::string_view why) {
+  fail({std::string(name), "", 0}, "can't be read: " + std::string(why));
+}
+
+std::string read_all(int fd, std::string_view name) {
+  std::string text;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) unreadable(name, std::strerror(errno));
+    if (n == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (text.size() > largest_input) unreadable(name, "larger than 1 GiB");
+  }
+}
+
+std::string gunzip(std::string_view packed, std::string_view name) {
+  z_stream z{};
+  if (::inflateInit2(&z, 15 + 16) != Z_OK) throw DeviceError("zlib can't start");
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  z.avail_in = static_cast<uInt>(packed.size());
+  std::string text;
+  int status = Z_OK;
+  while (status == Z_OK && text.size() <= largest_input) {
+    char buffer[1 << 16];
+    z.next_out = reinterpret_cast<Bytef*>(buffer);
+    z.avail_out = sizeof buffer;
+    status = ::inflate(&z, Z_NO_FLUSH);
+    text.append(buffer, sizeof buffer - z.avail_out);
+  }
+  ::inflateEnd(&z);
+  if (text.size() > largest_input) unreadable(name, "larger than 1 GiB");
+  if (status != Z_STREAM_END) unreadable(name, "not a whole gzip file");
+  return text;
+}
+
+std::string gzip(std::string_view text) {
+  z_stream z{};
+  // No name and no time in the header: the same content gives the same bytes.
+  if (::deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    throw DeviceError("zlib can't start");
+  std::string packed(::deflateBound(&z, static_cast<uLong>(text.size())), '\0');
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  z.avail_in = static_cast<uInt>(text.size());
+  z.next_out = reinterpret_cast<Bytef*>(packed.data());
+  z.avail_out = static_cast<uInt>(packed.size());
+  const int status = ::deflate(&z, Z_FINISH);
+  packed.resize(packed.size() - z.avail_out);
+  ::deflateEnd(&z);
+  if (status != Z_STREAM_END) throw DeviceError("zlib failed to compress");
+  return packed;
+}
+
+void write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw DeviceError(path + ": can't be written: " + std::strerror(errno));
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void append_directories(std::string_view list, std::vector<std::string>& out) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(':'), list.size());
+    if (end > 0) out.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+}
+
+}  // namespace
+
+std::string DiskFiles::text(std::string_view name) {
+  if (name == "-") return read_all(STDIN_FILENO, "standard input");
+  const std::string path(name);
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) unreadable(name, std::strerror(errno));
+  struct stat status {};
+  if (::fstat(file.fd, &status) == 0 && S_ISDIR(status.st_mode)) unreadable(name, "it is a directory");
+  std::string text = read_all(file.fd, name);
+  return name.ends_with(".gz") ? gunzip(text, name) : text;
+}
+
+bool DiskFiles::exists(std::string_view name) {
+  std::error_code ignored;
+  return name == "-" || std::filesystem::exists(std::filesystem::path(name), ignored);
+}
+
+std::vector<std::string> DiskFiles::list(std::string_view directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator i(std::filesystem::path(directory), error), end; !error && i != end;
+       i.increment(error))
+    names.push_back(i->path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void write_file(const std::string& path, std::string_view content) {
+  const std::string packed = path.ends_with(".gz") ? gzip(content) : std::string();
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {  // /dev/stdout, a pipe: nothing to rename
+    const Descriptor file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    if (file.fd < 0) throw DeviceError(path + ": can't be written: " + std::strerror(errno));
+    return write_all(file.fd, packed.empty() ? content : packed, path);
+  }
+  std::string temporary = path + ".XXXXXX";
+  const Descriptor file{::mkstemp(temporary.data())};
+  if (file.fd < 0) throw DeviceError(path + ": can't be written: " + std::strerror(errno));
+  struct Remove {
+    const std::string& path;
+    ~Remove() { ::unlink(path.c_str()); }  // after the rename there is nothing left under this name
+  } const remove{temporary};
+  write_all(file.fd, packed.empty() ? content : packed, path);
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  if (::fchmod(file.fd, 0666 & ~mask) != 0 || ::fsync(file.fd) != 0 || std::rename(temporary.c_str(), path.c_str()) != 0)
+    throw DeviceError(path + ": can't be written: " + std::strerror(errno));
+}
+
+std::vector<std::string> preset_directories(std::string_view given) {
+  std::vector<std::string> out;
+  append_directories(given, out);
+  if (const char* environment = std::getenv("ORRERY_PRESETS")) append_directories(environment, out);
+  std::error_code error;
+  const auto binary = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const auto& shipped : {binary / "../share/orrery", std::filesystem::path(ORRERY_SOURCE_PRESETS)})
+    if (std::filesystem::is_directory(shipped / "models", error)) out.push_back(shipped.lexically_normal().string());
+  return out;
+}
+
+}  // namespace orrery
