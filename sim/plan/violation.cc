@@ -114,8 +114,8 @@ Found devices(const Cluster& cluster, const Plan& plan) {
 }  // namespace
 
 std::optional<Violation> violation(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan) {
-  if (!model.unpriced.empty()) return unsupported("", model.unpriced.front());
   if (training.sequence < 1) return mistake("", "a sequence has at least 1 token");
+  if (auto part = not_priced(model, training.sequence)) return unsupported("", std::move(*part));
   if (model.position == Position::learned && training.sequence > model.max_positions && model.max_positions > 0) {
     return mistake("", "sequences of " + number(training.sequence) + " tokens, but " + model.name + " has " +
                            number(model.max_positions) + " learned positions");
