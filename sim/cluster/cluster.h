@@ -23,11 +23,14 @@ struct Device {
   bool operator==(const Device&) const = default;
 };
 
+// nvswitch: every device has one port into a switch that never blocks. nvlink_mesh: every two devices have a link of
+// their own, and share the device's bandwidth. pcie: a tree of switches, whose uplinks are as fast as a device's link.
 enum class IntraKind : std::uint8_t { nvswitch, nvlink_mesh, pcie };
 struct Intra {
   IntraKind kind = IntraKind::nvswitch;
   BytesPerSecond bandwidth{};                  // of one device, one direction
   Seconds latency{};                           // beyond the communication library's own table of latencies
+  int per_switch = 4;                          // pcie: devices below one switch
   bool operator==(const Intra&) const = default;
 };
 

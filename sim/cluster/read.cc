@@ -10,7 +10,7 @@
 namespace orrery {
 namespace {
 
-constexpr int most_nodes = 1'000'000, most_ranks = 4'000'000;
+constexpr int most_nodes = 1'000'000, most_ranks = 4'000'000, most_in_mesh = 64;
 constexpr std::array<std::string_view, 3> intra_kinds{"nvswitch", "nvlink-mesh", "pcie"};
 constexpr std::array<std::string_view, 3> fabric_kinds{"flat", "rail-optimized", "fat-tree"};
 constexpr std::array<std::string_view, 3> cpu_vendors{"intel", "amd", "arm"};
@@ -35,6 +35,7 @@ Intra read_intra(const Reader& r) {
   intra.kind = static_cast<IntraKind>(r.word("kind", intra_kinds));
   intra.bandwidth = r.bandwidth("bandwidth");
   intra.latency = duration_or_zero(r, "latency");
+  if (intra.kind == IntraKind::pcie) intra.per_switch = static_cast<int>(r.integer_or("per_switch", 4, 1, 1024));
   r.done();
   return intra;
 }
@@ -60,6 +61,9 @@ Node read_node(const Reader& r, const FindDevice& find) {
   node.gpus = static_cast<int>(r.integer_or("gpus", 8, 1, 1024));
   if (const auto intra = r.object_if("intra")) {
     node.intra = read_intra(*intra);
+    if (node.intra.kind == IntraKind::nvlink_mesh && node.gpus > most_in_mesh) {
+      intra->fail_at("kind", "\"nvswitch\" or \"pcie\" for more than " + std::to_string(most_in_mesh) + " devices");
+    }
   } else if (node.gpus > 1) {
     r.fail_at("intra", "what connects the devices of the node");
   }
@@ -159,6 +163,7 @@ Json write_node(const Node& node) {
     intra.set("kind", intra_kinds[static_cast<std::size_t>(node.intra.kind)]);
     intra.set("bandwidth", exact(node.intra.bandwidth));
     set_if(intra, "latency", node.intra.latency);
+    if (node.intra.kind == IntraKind::pcie) intra.set("per_switch", node.intra.per_switch);
     j.set("intra", std::move(intra));
   }
   if (node.nics.count > 0) {

@@ -17,6 +17,7 @@
 //                   "node": { "gpu": "h100-sxm-80",         a name or path for `find`, or a device in place
 //                             "gpus": 8,                    default 8
 //                             "intra": { "kind": "nvswitch", "bandwidth": "450 GB/s", "latency": "0 s" },
+//                                        or nvlink-mesh (of at most 64), or pcie, with "per_switch": 4
 //                             "nics": { "count": 8, "bandwidth": "400 Gb/s", "latency": "0 s" },
 //                             "cpu": "intel",               or amd, arm
 //                             "host_bandwidth": "64 GB/s" } } ],   default unknown
