@@ -46,7 +46,7 @@ class Play {
   void call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited);
 
  private:
-  void alone(const Row* first, const Row* last_row, std::uint32_t team, Tick* start, Tick* end);
+  void alone(const Row* first, const Row* last_row, std::uint32_t team, Tick* start, Tick* end, std::int64_t last);
   void together(const Row& row, const Row& next, std::uint32_t team, Tick* start, Tick* end);
   void starts(const Row& row, const Row& next, std::uint32_t team, std::uint32_t players, Tick* start, const Tick* end);
   void meet(const Block& block, const std::uint32_t* teams, Tick* start, Tick* end);
@@ -62,9 +62,10 @@ class Play {
   Workspace& w_;
 };
 
-// Rows [first, last) of a team of one player.
+// Rows [first, last_row) of a team of one player. `last`: the end of the row before, if the block has one.
 template <bool Host>
-void Play<Host>::alone(const Row* first, const Row* last_row, std::uint32_t team, Tick* start, Tick* end) {
+void Play<Host>::alone(const Row* first, const Row* last_row, std::uint32_t team, Tick* start, Tick* end,
+                       std::int64_t last) {
   const std::int64_t* const price = w_.price.data();
   const std::int64_t* const launch = w_.launch.data();
   const std::uint32_t* const variants = &w_.variant[team * role_stride];
@@ -72,7 +73,6 @@ void Play<Host>::alone(const Row* first, const Row* last_row, std::uint32_t team
   std::int64_t& host = w_.host_end[w_.first_player[team]];
   const std::uint32_t* wait = p_.waits.data() + first->first_wait;
   // The end just computed stays in a register: through memory it would come back some cycles late, row after row.
-  std::int64_t last = 0;
   Stream last_stream{stream_count};
   for (const Row* row = first; row != last_row; ++row, ++start, ++end) {
     std::int64_t at = row->stream == last_stream ? last : streams[static_cast<std::size_t>(row->stream)];
@@ -198,7 +198,7 @@ void Play<Host>::call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited) 
     for (; o != o_end && o->row == r; ++o) raise(*o, rows[r], team, awaited(*o));
     const std::uint32_t stop = o != o_end ? o->row : block.rows;
     if (n == 1) {
-      alone(rows + r, rows + stop, team, start + r, end + r);
+      alone(rows + r, rows + stop, team, start + r, end + r, r > 0 ? end[r - 1].v : 0);
       r = stop;
     } else {
       for (; r < stop; ++r) together(rows[r], rows[r + 1], team, start + r * n, end + r * n);
