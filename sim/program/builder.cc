@@ -29,7 +29,7 @@ std::uint32_t BlockBuilder::finish() {
 }
 
 Tensor BlockBuilder::buffer(const Buffer& what, std::uint32_t home, Place place, bool acquires, bool releases,
-                            std::uint32_t stage_offset) {
+                            std::int32_t stage_offset) {
   const auto index = static_cast<std::uint32_t>(program_.buffers.size());
   program_.buffers.push_back(what);
   program_.block_buffers.push_back({index, home, stage_offset, place, acquires, releases});
@@ -40,7 +40,7 @@ Tensor BlockBuilder::buffer(const Buffer& what, std::uint32_t home, Place place,
 }
 
 Tensor BlockBuilder::transient(std::string_view name, Component component, DType dtype, Shape shape) {
-  const auto home = static_cast<std::uint32_t>(uses_.size());
+  const std::uint32_t home = local_home | static_cast<std::uint32_t>(uses_.size());
   return buffer({component, Lifetime::transient, dtype, shape, name}, home, Place::fixed, true, true);
 }
 
@@ -98,6 +98,7 @@ void BlockBuilder::use(const Tensor& t, bool write) {
       if (reader != none) wait_for(reader);
     std::fill(std::begin(uses.readers), std::end(uses.readers), none);
     uses.writer = row;
+    if (uses.first_write == none) uses.first_write = row;
   } else {
     uses.readers[static_cast<std::size_t>(stream)] = row;
     if (uses.first_read == none) uses.first_read = row;

@@ -23,14 +23,16 @@ struct Tensor {
 class BlockBuilder {
  public:
   static constexpr std::uint32_t none = ~0u;
+  static constexpr std::uint32_t local_home = 1u << 31;   // set in the homes of transient()s
 
   explicit BlockBuilder(Program& program, ClassTable& classes) : program_(program), classes_(classes) {}
 
   void begin(BlockName, std::uint32_t device, std::uint32_t slots = 1);
   std::uint32_t finish();                               // the block's index
 
-  // A buffer that the block uses. `home` tells it apart within the virtual stage and place.
-  Tensor buffer(const Buffer&, std::uint32_t home, Place, bool acquires, bool releases, std::uint32_t stage_offset = 0);
+  // A buffer that the block uses. `home` tells it apart within the virtual stage and place; a transient() is told
+  // apart by its block as well.
+  Tensor buffer(const Buffer&, std::uint32_t home, Place, bool acquires, bool releases, std::int32_t stage_offset = 0);
   Tensor transient(std::string_view name, Component, DType, Shape);
 
   // Appends a row and returns its index within the block.
@@ -44,6 +46,7 @@ class BlockBuilder {
 
   void set_layer(std::uint32_t layer) { layer_ = static_cast<std::uint16_t>(layer); }
   std::uint32_t rows() const { return static_cast<std::uint32_t>(program_.rows.size()) - first_row_; }
+  std::uint32_t first_writer(Tensor t) const { return uses_[t.buffer].first_write; }
   std::uint32_t first_reader(Tensor t) const { return uses_[t.buffer].first_read; }
   // The newest row of a stream and the newest writer of a buffer; `none` if there is none.
   std::uint32_t last_row(Stream s) const { return last_on_stream_[static_cast<std::size_t>(s)]; }
@@ -53,7 +56,7 @@ class BlockBuilder {
 
  private:
   struct Uses {
-    std::uint32_t writer = none, first_read = none;
+    std::uint32_t writer = none, first_read = none, first_write = none;
     std::uint32_t readers[stream_count];                // the last reader on each stream
   };
   void close_row();

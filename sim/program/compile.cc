@@ -14,6 +14,17 @@ namespace {
 
 constexpr std::uint32_t none = BlockBuilder::none;
 
+// The links of a backward block of a virtual stage, by the block's index.
+const BlockLinks& backward_links(const StageBlocks& s, std::uint32_t block) {
+  std::size_t variant = 0;
+  while (!s.built[variant] || s.backward[variant].block != block) ++variant;
+  return s.backward[variant];
+}
+
+const BlockLinks& links_of(const StageBlocks& s, std::uint32_t block) {
+  return s.has_forward && s.forward.block == block ? s.forward : backward_links(s, block);
+}
+
 // Numbered places that buffers of one kind take in turn. A place is taken again only by a user that the release
 // before it precedes.
 class Places {
@@ -58,7 +69,6 @@ struct StageState {
 }  // namespace
 
 struct Compiler::Work {
-  std::vector<CostClass> spare_classes;
   Folding folding;
   Linearizer linearizer;
   std::vector<Step> steps;
@@ -92,7 +102,6 @@ class Compilation {
   void wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team);
   std::uint16_t output_place(StageState&, bool gradients, std::uint32_t row);
   std::uint32_t add_call(std::uint32_t block, std::uint32_t first_team, Call call);
-  std::uint32_t close_team(const std::vector<FinishBlock>& by_team, std::size_t team, bool after_compute);
   std::vector<FinishBlock> for_each_team(FinishBlock (FinishEmitter::*emit)(const TeamStages&));
 
   const Model& model_;
@@ -202,11 +211,7 @@ void Compilation::wait_for_entry(const std::vector<std::uint32_t>& entries, std:
   const auto& played = work_.played[team];
   if (played.empty()) return;
   const Call& before = out_.calls[played.back()];
-  const StageBlocks& s = blocks(before.virtual_stage);
-  const bool forward = out_.blocks[before.block].name == BlockName::forward;
-  std::uint32_t last = forward ? s.forward.last_compute : none;
-  for (const BlockLinks& l : s.backward)
-    if (!forward && l.block == before.block) last = l.last_compute;
+  const std::uint32_t last = links_of(blocks(before.virtual_stage), before.block).last_compute;
   for (std::uint32_t row : entries) wait(row, played.back(), last);
 }
 
@@ -249,7 +254,7 @@ void Compilation::play_forward(const Step& step) {
     for (std::size_t u = 0; u < s.units.size(); ++u)
       if (state.unit_gathers[u] != none && s.forward.unit_rows[u] != none) wait(s.forward.unit_rows[u], state.begin_call, state.unit_gathers[u]);
   }
-  if (!s.shape.last) c.output = output_place(state, false, s.forward.output_row);
+  if (!s.shape.last) c.output = output_place(state, false, s.forward.output_begin);
   c.stash = state.stash.take(INT64_MAX - 1);
   Call call;
   call.micro_batch = step.action.micro_batch;
@@ -275,7 +280,14 @@ void Compilation::play_backward(const Step& step) {
   const BlockLinks& links = s.backward[variant];
   if (c.gradient_message != none) wait(links.input_row, c.gradient_message, 1);
   wait_for_entry(links.entries, team);
-  if (!s.shape.first) c.output_gradient = output_place(state, true, links.output_row);
+  if (mb > 0) {
+    // Gradients that are cut after each micro-batch must have left before the next ones are written.
+    const std::uint32_t previous = cell(vs, mb - 1).backward;
+    const BlockLinks& before = backward_links(s, out_.calls[previous].block);
+    for (std::size_t u = 0; u < s.units.size(); ++u)
+      if (links.whole_gradients[u] != none) wait(links.whole_gradients[u], previous, before.reduce_rows[u]);
+  }
+  if (!s.shape.first) c.output_gradient = output_place(state, true, links.output_begin);
   Call call;
   call.micro_batch = mb;
   call.virtual_stage = static_cast<std::uint16_t>(vs);
@@ -298,20 +310,12 @@ void Compilation::play_message(const Step& step) {
   Cell& c = cell(vs, mb);
   Cell& producer = cell(from, mb);
   const std::uint32_t produced = gradients ? producer.backward : producer.forward;
-  StageBlocks& source = blocks(from);
-  std::uint32_t output_row = source.forward.output_row;
-  for (const BlockLinks& l : source.backward)
-    if (gradients && l.block == out_.calls[produced].block) output_row = l.output_row;
-  wait(0, produced, output_row);
+  wait(0, produced, links_of(blocks(from), out_.calls[produced].block).output_row);
   // The receive goes `receive_ahead` actions ahead of its consumer, into a place that is free by then.
   const std::int64_t before = std::int64_t{step.position} - 1 - plan_.receive_ahead;
   if (before >= 0) {
     const std::uint32_t awaited = work_.played[team_of(vs)][static_cast<std::size_t>(before)];
-    const StageBlocks& s = blocks(out_.calls[awaited].virtual_stage);
-    std::uint32_t last = s.forward.last_compute;
-    for (const BlockLinks& l : s.backward)
-      if (l.block == out_.calls[awaited].block && out_.blocks[l.block].name == BlockName::backward) last = l.last_compute;
-    wait(1, awaited, last);
+    wait(1, awaited, links_of(blocks(out_.calls[awaited].virtual_stage), out_.calls[awaited].block).last_compute);
   }
   Call call;
   call.micro_batch = mb;
@@ -362,11 +366,9 @@ void Compilation::finish_step() {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> reduced(pp_, {none, none});
   for (std::uint32_t vs = 0; vs < chunks_; ++vs) {
     const std::uint32_t call = cell(vs, micro_batches_ - 1).backward;
-    for (const BlockLinks& l : blocks(vs).backward) {
-      if (l.block != out_.calls[call].block || l.last_data == none || out_.blocks[l.block].name != BlockName::backward) continue;
-      auto& latest = reduced[team_of(vs)];
-      if (latest.first == none || latest.first < call) latest = {call, l.last_data};
-    }
+    const std::uint32_t last_data = backward_links(blocks(vs), out_.calls[call].block).last_data;
+    auto& latest = reduced[team_of(vs)];
+    if (last_data != none && (latest.first == none || latest.first < call)) latest = {call, last_data};
   }
   std::vector<FinishBlock> reductions = for_each_team(&FinishEmitter::reductions);
   std::vector<std::pair<std::uint32_t, std::uint32_t>> summed(pp_, {none, none});   // the tensor ranks' sum

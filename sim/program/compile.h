@@ -21,8 +21,9 @@ class Compiler {
   // Requires !violation(...). Fills `out`, whose memory is reused.
   void run(const Model&, const Cluster&, const Training&, const Plan&, Ranks, Program& out);
 
- private:
   struct Work;
+
+ private:
   std::unique_ptr<Work> work_;
 };
 

@@ -17,7 +17,7 @@ Tensor FinishEmitter::persistent(const Buffer& what, std::uint32_t home, std::si
   const std::uint32_t key = home << 8 | static_cast<std::uint32_t>(chunk);
   for (const auto& [name, tensor] : named_)
     if (name == key) return tensor;
-  const auto offset = static_cast<std::uint32_t>(chunk) * static_cast<std::uint32_t>(plan_.pp);
+  const std::int32_t offset = static_cast<std::int32_t>(chunk) * plan_.pp;
   named_.emplace_back(key, builder_.buffer(what, home, Place::fixed, false, false, offset));
   return named_.back().second;
 }
@@ -99,7 +99,7 @@ FinishBlock FinishEmitter::tied_embedding(const StageBlocks& first, const StageB
   for (std::uint8_t slot = 0; slot < 2; ++slot) {
     const UnitUse& use = slot == 0 ? first.units[0] : last.units[head];
     const std::uint32_t home = StageEmitter::gradients_home(slot == 0 ? 0 : head);
-    const Tensor whole = builder_.buffer(stages_.gradients_buffer(use), home, Place::fixed, false, false, slot == 0 ? 0 : last_virtual_stage);
+    const Tensor whole = builder_.buffer(stages_.gradients_buffer(use), home, Place::fixed, false, false, slot == 0 ? 0 : static_cast<std::int32_t>(last_virtual_stage));
     const Tensor part = use.zero >= Zero::gradients ? whole : view(whole, *use.unit, slot == 0 ? "embedding.weight" : "head.weight");
     builder_.communicate(Stream::data, Kind::all_reduce, Role::embedding, bytes, type, {}, {part}, false, slot);
   }
@@ -115,7 +115,7 @@ FinishBlock FinishEmitter::norm(const TeamStages& team) {
   for (const StageBlocks* s : team.chunks)
     for (const UnitUse& u : s->units)
       if (u.unit) op.elements += u.zero == Zero::none ? u.unit->elements : stages_.shard(*u.unit);
-  const Tensor sum = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, 3, Place::fixed, false, false);
+  const Tensor sum = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, StageEmitter::norm_home, Place::fixed, false, false);
   builder_.compute(op, {}, {sum});
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];
@@ -128,7 +128,7 @@ FinishBlock FinishEmitter::norm(const TeamStages& team) {
 FinishBlock FinishEmitter::world(std::uint32_t teams) {
   builder_.begin(BlockName::finish, 0, teams);
   for (std::uint32_t slot = 0; slot < teams; ++slot) {
-    const Tensor sum = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, 3, Place::fixed, false, false, slot);
+    const Tensor sum = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, StageEmitter::norm_home, Place::fixed, false, false, static_cast<std::int32_t>(slot));
     builder_.communicate(Stream::data, Kind::all_reduce, Role::world, {4}, DType::fp32, {}, {sum}, false, static_cast<std::uint8_t>(slot));
   }
   return finish();
@@ -149,7 +149,7 @@ FinishBlock FinishEmitter::update(const TeamStages& team) {
       optimizer.elements += u.zero == Zero::none ? u.unit->elements : stages_.shard(*u.unit);
     }
   }
-  const Tensor norm = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, 3, Place::fixed, false, false);
+  const Tensor norm = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, StageEmitter::norm_home, Place::fixed, false, false);
   builder_.compute(clip, {norm}, {});
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];

@@ -125,7 +125,7 @@ enum class Place : std::uint8_t { fixed, stash, input, gradient, output };
 struct BlockBuffer {
   std::uint32_t buffer = 0;           // into Program::buffers: what it is
   std::uint32_t home = 0;
-  std::uint32_t stage_offset = 0;     // its virtual stage is the call's plus this
+  std::int32_t stage_offset = 0;      // its virtual stage is the call's plus this
   Place place = Place::fixed;
   bool acquires = false, releases = false;  // its life begins, ends in this block
 };

@@ -89,11 +89,11 @@ void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward)
   const bool kept = (layer ? !use.reshard : true) && plan_.pp == 1;
   Tensor to;
   if (kept) {
-    to = builder_.buffer(whole, weights_home(unit) + 3, Place::fixed, !backward, backward);
+    to = builder_.buffer(whole, gathered_home(unit), Place::fixed, !backward, backward);
   } else if (layer && gather_slots_.size() > static_cast<std::size_t>(plan_.prefetch)) {
     to = gather_slots_[gathered_ % gather_slots_.size()];
   } else {
-    to = builder_.buffer(whole, weights_home(unit) + 3, Place::fixed, true, true);
+    to = builder_.buffer(whole, gathered_home(unit), Place::fixed, true, true);
     if (layer) gather_slots_.push_back(to);
   }
   gathered_ += layer;
@@ -118,7 +118,7 @@ Tensor StageEmitter::gradients(const StageBlocks& s, std::size_t unit) {
     const UnitUse& use = s.units[unit];
     if (use.zero >= Zero::gradients && data_ranks_ > 1) {
       const Buffer whole{Component::gradients, Lifetime::transient, training_.precision.gradients, flat(shard(*use.unit) * data_ranks_), "unreduced gradients"};
-      held_gradients_[unit] = builder_.buffer(whole, gradients_home(unit) + 2, Place::fixed, true, true);
+      held_gradients_[unit] = builder_.buffer(whole, whole_gradients_home(unit), Place::fixed, true, true);
     } else {
       held_gradients_[unit] = builder_.buffer(gradients_buffer(use), gradients_home(unit), Place::fixed, false, false);
     }
@@ -216,14 +216,14 @@ void StageEmitter::forward(StageBlocks& s) {
     layers_.forward(x, weights(s, i + 1, false), y, s.shape.strategies[i].recompute == Recompute::full ? Keep::drop : Keep::stash);
     x = y;
   }
-  const std::uint32_t output_row = builder_.rows() - 1;
+  const Tensor output = x;
   if (s.shape.last) {
     builder_.set_layer(static_cast<std::uint32_t>(n));
     const std::size_t h = head_unit_index(s);
     if (h != 0) prefetch(s, position++, false);
     head_forward(s, x, weights(s, h, false));
   }
-  s.forward = links(output_row, from_message ? builder_.first_reader(input) : 0);
+  s.forward = links(output, from_message ? builder_.first_reader(input) : 0);
   s.forward.unit_rows.assign(n + 2, BlockBuilder::none);
   for (std::size_t u = 0; u < n + 2; ++u)
     if (have_weights_[u]) s.forward.unit_rows[u] = builder_.first_reader(held_weights_[u]);
@@ -232,9 +232,10 @@ void StageEmitter::forward(StageBlocks& s) {
   s.has_forward = true;
 }
 
-BlockLinks StageEmitter::links(std::uint32_t output_row, std::uint32_t input_row) {
+BlockLinks StageEmitter::links(Tensor output, std::uint32_t input_row) {
   BlockLinks l;
-  l.output_row = output_row;
+  l.output_row = builder_.last_writer(output);
+  l.output_begin = builder_.first_writer(output);
   l.input_row = input_row;
   l.last_compute = builder_.last_row(Stream::compute);
   l.last_data = builder_.last_row(Stream::data);
@@ -279,14 +280,14 @@ void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tenso
   }
 }
 
-void StageEmitter::embed_backward(const StageBlocks& s, Tensor, Tensor g, Tensor dx, bool accumulate) {
+void StageEmitter::embed_backward(const StageBlocks& s, Tensor g, Tensor dx) {
   Tensor whole = dx;
   if (plan_.sequence_parallel) {
     const Shape shape = matrix(layers_.shard().tokens(), model_.hidden);
     whole = builder_.transient("gathered embedding gradient", Component::workspace, half_, shape);
     builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {shape.elements() * size_of(half_)}, half_, {dx}, {whole});
   }
-  builder_.compute(edge(OpName::embedding, Pass::weight_gradient, accumulate), {whole}, {view(g, *s.units[0].unit, "embedding.weight")});
+  builder_.compute(edge(OpName::embedding, Pass::input_gradient), {whole}, {view(g, *s.units[0].unit, "embedding.weight")});
   if (s.units[0].unit->find("position.weight")) builder_.also_write(view(g, *s.units[0].unit, "position.weight"));
 }
 
@@ -308,6 +309,7 @@ void StageEmitter::send_bucket(const StageBlocks& s) {
   builder_.communicate(Stream::data, zero == Zero::none ? Kind::all_reduce : Kind::reduce_scatter, Role::data, bytes,
                        training_.precision.gradients, {}, {});
   for (std::size_t u : bucket_) {
+    reduce_rows_[u] = builder_.rows() - 1;
     builder_.also_read(held_gradients_[u]);
     if (zero >= Zero::gradients)
       builder_.also_write(builder_.buffer(gradients_buffer(s.units[u]), gradients_home(u), Place::fixed, false, false));
@@ -326,6 +328,7 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
   held_gradients_.assign(n + 2, {});
   gather_slots_.clear();
   bucket_.clear();
+  reduce_rows_.assign(n + 2, BlockBuilder::none);
   gathered_ = 0;
   order_.clear();
   for (std::size_t u = n + 2; u-- > 0;)
@@ -362,13 +365,17 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
     reduces(i + 1, i == 0 && !s.shape.first);
     dy = dx;
   }
-  const std::uint32_t output_row = builder_.last_writer(dy);
+  const Tensor d_input = dy;
   if (s.shape.first) {
-    embed_backward(s, {}, gradients(s, 0), dy, accumulate && s.units[0].zero < Zero::gradients);
+    embed_backward(s, gradients(s, 0), dy);
     reduces(0, true);
   }
   BlockLinks& l = s.backward[(accumulate ? 1 : 0) + (reduce ? 2 : 0)];
-  l = links(output_row, s.shape.last ? 0 : builder_.first_reader(input));
+  l = links(d_input, s.shape.last ? 0 : builder_.first_reader(input));
+  l.whole_gradients.assign(n + 2, BlockBuilder::none);
+  for (std::size_t u = 0; u < n + 2; ++u)
+    if (have_gradients_[u] && reduce_rows_[u] != BlockBuilder::none && s.units[u].zero >= Zero::gradients) l.whole_gradients[u] = builder_.first_writer(held_gradients_[u]);
+  l.reduce_rows = reduce_rows_;
   l.block = builder_.finish();
   l.entries = builder_.entries();
   s.built[(accumulate ? 1 : 0) + (reduce ? 2 : 0)] = true;
@@ -379,7 +386,7 @@ std::uint32_t StageEmitter::message(bool gradients) {
   const Shape shape = message_shape();
   const Bytes bytes{shape.elements() * size_of(half_)};
   const Buffer output{Component::messages, Lifetime::message, half_, layers_.activation_shape(), gradients ? "input gradient" : "output"};
-  const Tensor from = builder_.buffer(output, gradients ? output_gradient_home : output_home, Place::output, false, true);
+  const Tensor from = builder_.buffer(output, gradients ? output_gradient_home : output_home, Place::output, false, true, gradients ? 1 : -1);
   builder_.communicate(gradients ? Stream::send_previous : Stream::send_next, Kind::send, gradients ? Role::to_previous : Role::to_next,
                        bytes, half_, {from}, {}, false, 0);
   const Buffer arrived{Component::messages, Lifetime::message, half_, shape, gradients ? "received gradient" : "received input"};

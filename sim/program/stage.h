@@ -16,10 +16,13 @@ struct BlockLinks {
   std::uint32_t block = 0;
   std::uint32_t input_row = 0;                  // the first row that reads the message that brings its input
   std::uint32_t output_row = 0;                 // the row that completes its output
+  std::uint32_t output_begin = 0;               // the first row that writes it
   std::uint32_t last_compute = 0;               // the last compute row
   std::uint32_t last_data = BlockBuilder::none; // the last row on the data stream
   std::vector<std::uint32_t> entries;           // rows that must not start before the rank's previous call has ended
   std::vector<std::uint32_t> unit_rows;         // by unit: the first row that reads its weights
+  // By unit whose gradients are cut: the first row that writes them whole, and the row that reduces them.
+  std::vector<std::uint32_t> whole_gradients, reduce_rows;
 };
 
 // A unit of a virtual stage: index 0 is the embedding, 1 ... n the layers, n + 1 the head; absent ones are null.
@@ -58,9 +61,12 @@ class StageEmitter {
   std::uint32_t message(bool gradients);
 
   // Homes of a unit's persistent buffers within its virtual stage.
-  static std::uint32_t weights_home(std::size_t unit) { return static_cast<std::uint32_t>(4 * unit); }
-  static std::uint32_t gradients_home(std::size_t unit) { return static_cast<std::uint32_t>(4 * unit + 1); }
-  static std::uint32_t optimizer_home(std::size_t unit) { return static_cast<std::uint32_t>(4 * unit + 2); }
+  static std::uint32_t weights_home(std::size_t unit) { return static_cast<std::uint32_t>(8 * unit); }
+  static std::uint32_t gradients_home(std::size_t unit) { return weights_home(unit) + 1; }
+  static std::uint32_t optimizer_home(std::size_t unit) { return weights_home(unit) + 2; }
+  static std::uint32_t gathered_home(std::size_t unit) { return weights_home(unit) + 3; }
+  static std::uint32_t whole_gradients_home(std::size_t unit) { return weights_home(unit) + 4; }
+  static constexpr std::uint32_t norm_home = 5;               // of the gradient norm, one a team
   Buffer weights_buffer(const UnitUse&) const;
   Buffer gradients_buffer(const UnitUse&) const;
   Buffer optimizer_buffer(const UnitUse&) const;
@@ -80,12 +86,12 @@ class StageEmitter {
   void prefetch(const StageBlocks&, std::size_t position, bool backward);
   Tensor gradients(const StageBlocks&, std::size_t unit);
   void embed(const StageBlocks&, Tensor w, Tensor x);
-  void embed_backward(const StageBlocks&, Tensor w, Tensor g, Tensor dx, bool accumulate);
+  void embed_backward(const StageBlocks&, Tensor g, Tensor dx);
   void head_forward(const StageBlocks&, Tensor x, Tensor w);
   void head_backward(const StageBlocks&, Tensor x, Tensor w, Tensor g, Tensor dx, bool accumulate);
   void reduce_bucket(const StageBlocks&, std::size_t completed_unit, bool flush);
   void send_bucket(const StageBlocks&);
-  BlockLinks links(std::uint32_t output_row, std::uint32_t input_row);
+  BlockLinks links(Tensor output, std::uint32_t input_row);
   Shape message_shape() const;
   bool scattered() const { return plan_.tp > 1 && !plan_.sequence_parallel && plan_.scatter_gather; }
   std::size_t head_unit_index(const StageBlocks& s) const;
@@ -107,6 +113,7 @@ class StageEmitter {
   std::vector<Tensor> gather_slots_;
   std::size_t gathered_ = 0;                    // layers gathered so far, to turn over the slots
   std::vector<std::size_t> bucket_;
+  std::vector<std::uint32_t> reduce_rows_;      // by unit
 };
 
 }  // namespace orrery
