@@ -91,7 +91,7 @@ void read_deepseek(const HfConfig& c, Model& m) {
   moe.experts = c.integer({"n_routed_experts"}, 1, Limits::experts);
   moe.top_k = c.integer({"num_experts_per_tok"}, 1, moe.experts);
   moe.ffn = c.integer({"moe_intermediate_size"}, 1, Limits::ffn);
-  moe.shared_ffn = moe.ffn * c.integer_or({"n_shared_experts"}, 0, 0, Limits::experts);
+  moe.shared_ffn = moe.ffn * c.integer_or({"n_shared_experts"}, 0, 0, 64);
   moe.router_bias = m.family == "deepseek_v3";  // balances the load without a loss
   sparse.mlp = moe;
   const int first = c.integer_or({"first_k_dense_replace"}, 0, 0, Limits::depth);
