@@ -38,10 +38,12 @@ std::string base_name(std::string_view path) { return std::string(path.substr(pa
 
 // What the file calls the model, else the file's name, else (config.json) its folder's.
 std::string model_name(const Reader& r, std::string_view type) {
-  if (r.given("_name_or_path") && !r.string("_name_or_path").empty()) return base_name(r.string("_name_or_path"));
+  if (r.given("_name_or_path") && !r.string("_name_or_path").empty())
+    return base_name(r.string("_name_or_path"));
   std::string path = r.where().file;
   const auto strip = [&path](std::string_view suffix) {
-    const bool ends = path.size() > suffix.size() && std::string_view(path).substr(path.size() - suffix.size()) == suffix;
+    const bool ends =
+        path.size() > suffix.size() && std::string_view(path).substr(path.size() - suffix.size()) == suffix;
     if (ends) path.resize(path.size() - suffix.size());
     return ends;
   };
@@ -70,7 +72,8 @@ Model read_hf(const Reader& r) {
   m.family = family.type;
   m.name = model_name(r, family.type);
   if (nested) {
-    if (r.has("tie_word_embeddings") && !text.has("tie_word_embeddings")) m.tied = r.boolean("tie_word_embeddings");
+    if (r.has("tie_word_embeddings") && !text.has("tie_word_embeddings"))
+      m.tied = r.boolean("tie_word_embeddings");
     for (const std::string_view part : {"vision_config", "audio_config"})
       if (r.given(part)) m.unpriced.push_back("models of text with a \"" + std::string(part) + "\"");
   }
@@ -113,14 +116,18 @@ double HfConfig::fraction(std::string_view key, double otherwise) const {
 }
 
 Activation HfConfig::activation(Names names, std::string_view otherwise) const {
-  constexpr std::array<std::string_view, 11> words{"gelu",       "gelu_new",  "gelu_fast", "gelu_pytorch_tanh",
-                                                   "quick_gelu", "gelu_python", "relu",    "relu2",
-                                                   "squared_relu", "silu",    "swish"};
+  constexpr std::array<std::string_view, 11> words{
+      "gelu",         "gelu_new",    "gelu_fast", "gelu_pytorch_tanh",
+      "quick_gelu",   "gelu_python", "relu",      "relu2",
+      "squared_relu", "silu",        "swish"};
   const std::string_view key = pick(names);
   const std::size_t i =
       key.empty() ? static_cast<std::size_t>(std::find(words.begin(), words.end(), otherwise) - words.begin())
                   : reader_.word(key, words);
-  return i < 6 ? Activation::gelu : i == 6 ? Activation::relu : i < 9 ? Activation::squared_relu : Activation::silu;
+  return i < 6    ? Activation::gelu
+         : i == 6 ? Activation::relu
+         : i < 9  ? Activation::squared_relu
+                  : Activation::silu;
 }
 
 void HfConfig::known(Names names) const {
@@ -128,11 +135,18 @@ void HfConfig::known(Names names) const {
 }
 
 void HfConfig::refuse_unread_shapes() const {
-  constexpr std::array<std::string_view, 9> shapes{"_size", "_dim", "_rank", "_heads", "_layers", "_experts", "_ratio", "_ffn", "_width"};
+  constexpr std::array<std::string_view, 9> shapes{"_size",    "_dim",   "_rank", "_heads", "_layers",
+                                                   "_experts", "_ratio", "_ffn",  "_width"};
   // Settings of text generation, of poolers and of other tools that only sound like shapes.
-  constexpr std::array<std::string_view, 9> harmless{
-      "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "ep_size", "num_nextn_predict_layers", "pooler_fc_size",
-      "pooler_num_attention_heads", "pooler_num_fc_layers", "batch_size", "chunk_size"};
+  constexpr std::array<std::string_view, 9> harmless{"no_repeat_ngram_size",
+                                                     "encoder_no_repeat_ngram_size",
+                                                     "ep_size",
+                                                     "num_nextn_predict_layers",
+                                                     "pooler_fc_size",
+                                                     "pooler_num_attention_heads",
+                                                     "pooler_num_fc_layers",
+                                                     "batch_size",
+                                                     "chunk_size"};
   for (const Json::Member& m : reader_.value().members()) {
     const std::string_view key = m.first;
     const bool sounds = std::any_of(shapes.begin(), shapes.end(), [key](std::string_view s) {
@@ -141,7 +155,8 @@ void HfConfig::refuse_unread_shapes() const {
     const bool number = m.second.is(Json::Kind::integer) || m.second.is(Json::Kind::array);
     if (!sounds || !number || std::find(harmless.begin(), harmless.end(), key) != harmless.end()) continue;
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
-    reader_.fail_at(key, "no member that may change shapes and that is not understood (remove it if it does not)");
+    reader_.fail_at(key,
+                    "no member that may change shapes and that is not understood (remove it if it does not)");
   }
 }
 

@@ -10,12 +10,14 @@ void read_gpt2(const HfConfig& c, Model& m) {
   const int heads = heads_of(c, {"n_head", "num_attention_heads"}, hidden);
   const int ffn = c.integer_or({"n_inner"}, 4 * std::int64_t{hidden}, 1, Limits::ffn);
   m.vocab = c.integer({"vocab_size"}, 1, Limits::vocab);
-  m.max_positions = c.integer_or({"n_positions", "max_position_embeddings", "n_ctx"}, 1024, 1, Limits::positions);
+  m.max_positions =
+      c.integer_or({"n_positions", "max_position_embeddings", "n_ctx"}, 1024, 1, Limits::positions);
   m.position = Position::learned;
   m.tied = c.flag("tie_word_embeddings", true);
   m.dropout = c.fraction("resid_pdrop", 0.1);
   const Activation activation = c.activation({"activation_function"}, "gelu_new");
-  append(m, classic_layer(hidden, heads, ffn, activation, true), depth_of(c, {"n_layer", "num_hidden_layers"}));
+  append(m, classic_layer(hidden, heads, ffn, activation, true),
+         depth_of(c, {"n_layer", "num_hidden_layers"}));
 }
 
 void read_gpt_neox(const HfConfig& c, Model& m) {
@@ -51,11 +53,13 @@ void read_mpt(const HfConfig& c, Model& m) {
   m.vocab = c.integer({"vocab_size"}, 1, Limits::vocab);
   m.max_positions = c.integer_or({"max_seq_len"}, 2048, 1, Limits::positions);
   bool alibi = false;
-  Layer layer = classic_layer(hidden, heads, std::int64_t{ratio} * hidden, Activation::gelu, !c.flag("no_bias", true));
+  Layer layer =
+      classic_layer(hidden, heads, std::int64_t{ratio} * hidden, Activation::gelu, !c.flag("no_bias", true));
   if (c.given("attn_config")) {
     const Reader attention = c.reader().object("attn_config");
     alibi = attention.boolean_or("alibi", false);
-    if (attention.boolean_or("qk_ln", false)) attention.fail_at("qk_ln", "false: norms of queries over the whole width are not understood");
+    if (attention.boolean_or("qk_ln", false))
+      attention.fail_at("qk_ln", "false: norms of queries over the whole width are not understood");
     if (attention.given("kv_n_heads"))
       layer.attention.kv_heads = static_cast<int>(attention.integer("kv_n_heads", 1, heads));
   }

@@ -1,10 +1,9 @@
 // Encoders, encoder-decoder pairs and image models of Hugging Face: bert, t5, vit, swin.
-#include "sim/model/hf_parts.h"
-
 #include <algorithm>
 #include <array>
 
 #include "sim/base/error.h"
+#include "sim/model/hf_parts.h"
 
 namespace orrery {
 namespace {
@@ -46,7 +45,8 @@ void read_bert(const HfConfig& c, Model& m) {
   m.final_norm = false;
   m.embedding_norm = true;
   m.dropout = c.fraction("hidden_dropout_prob", 0.1);
-  m.extra_parameters = c.integer_or({"type_vocab_size"}, 2, 1, Limits::vocab) * hidden + hidden * hidden + hidden;
+  m.extra_parameters =
+      c.integer_or({"type_vocab_size"}, 2, 1, Limits::image) * hidden + hidden * hidden + hidden;
   Layer layer = classic_layer(hidden, heads, c.integer({"intermediate_size"}, 1, Limits::ffn),
                               c.activation({"hidden_act"}, "gelu"), true);
   layer.attention.causal = false;
@@ -69,7 +69,8 @@ void read_t5(const HfConfig& c, Model& m) {
   a.causal = false;
   const std::int64_t ffn = c.integer({"d_ff"}, 1, Limits::ffn);
   constexpr std::array<std::string_view, 3> words{"relu", "gated-gelu", "gated-silu"};
-  const std::size_t projection = c.given("feed_forward_proj") ? c.reader().word("feed_forward_proj", words) : 0;
+  const std::size_t projection =
+      c.given("feed_forward_proj") ? c.reader().word("feed_forward_proj", words) : 0;
   constexpr Activation activations[]{Activation::relu, Activation::gelu, Activation::silu};
   layer.mlp = Mlp{ffn, activations[projection], projection > 0, false};
   const int depth = depth_of(c, {"num_layers"});
@@ -123,8 +124,10 @@ void read_swin(const HfConfig& c, Model& m) {
   int divisor = 1;
   for (std::size_t stage = 0; stage < depths.size(); ++stage, hidden *= 2, divisor *= 4) {
     if (hidden > Limits::width || hidden % heads[stage] != 0)
-      c.reader().fail_at("num_heads", "heads that divide the width of each stage (" + std::to_string(hidden) + " here)");
-    const auto ffn = std::max(std::int64_t{1}, static_cast<std::int64_t>(ratio * static_cast<double>(hidden)));
+      c.reader().fail_at("num_heads",
+                         "heads that divide the width of each stage (" + std::to_string(hidden) + " here)");
+    const auto ffn =
+        std::max(std::int64_t{1}, static_cast<std::int64_t>(ratio * static_cast<double>(hidden)));
     Layer layer = classic_layer(hidden, static_cast<int>(heads[stage]), ffn, activation, true);
     layer.attention.qkv_bias = bias;
     layer.attention.causal = false;

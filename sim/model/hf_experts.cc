@@ -21,7 +21,8 @@ void append_sparse(const HfConfig& c, Model& m, const Layer& dense, const Layer&
   const int step = c.integer_or({"decoder_sparse_step"}, 1, 1, Limits::depth);
   std::vector<std::int64_t> only;
   if (c.given("mlp_only_layers"))
-    for (const Reader& layer : c.reader().array("mlp_only_layers")) only.push_back(layer.as_integer(0, depth - 1));
+    for (const Reader& layer : c.reader().array("mlp_only_layers"))
+      only.push_back(layer.as_integer(0, depth - 1));
   for (int i = 0; i < depth; ++i) {
     const bool excluded = std::find(only.begin(), only.end(), i) != only.end();
     append(m, excluded || (i + 1) % step != 0 ? dense : sparse, 1);

@@ -30,7 +30,8 @@ int heads_of(const HfConfig& c, HfConfig::Names names, std::int64_t hidden) {
 
 int depth_of(const HfConfig& c, HfConfig::Names names) { return c.integer(names, 1, Limits::depth); }
 
-void append_windowed(const HfConfig& c, Model& m, Layer layer, std::int64_t depth, int window, std::int64_t full_until) {
+void append_windowed(const HfConfig& c, Model& m, Layer layer, std::int64_t depth, int window,
+                     std::int64_t full_until) {
   if (c.given("layer_types")) {
     constexpr std::array<std::string_view, 2> words{"full_attention", "sliding_attention"};
     const std::vector<Reader> types = c.reader().array("layer_types");
@@ -60,12 +61,14 @@ Layer modern_layer(const HfConfig& c, Model& m, const Style& style) {
   a.kv_heads = c.integer_or({"num_key_value_heads"}, a.heads, 1, a.heads);
   const bool says = c.given("head_dim") || style.head_dim > 0;
   if (!says) heads_of(c, {"num_attention_heads"}, layer.hidden);
-  a.head_dim = c.integer_or({"head_dim"}, style.head_dim > 0 ? style.head_dim : layer.hidden / a.heads, 1, Limits::head_dim);
+  a.head_dim = c.integer_or({"head_dim"}, style.head_dim > 0 ? style.head_dim : layer.hidden / a.heads, 1,
+                            Limits::head_dim);
   a.out_bias = c.flag("attention_bias", false);
   a.qkv_bias = a.out_bias || style.qkv_bias;
   a.qk_norm = style.qk_norm;
   const Activation activation = c.activation({"hidden_act"}, style.activation);
-  layer.mlp = Mlp{c.integer({"intermediate_size"}, 1, Limits::ffn), activation, style.gated, c.flag("mlp_bias", false)};
+  layer.mlp = Mlp{c.integer({"intermediate_size"}, 1, Limits::ffn), activation, style.gated,
+                  c.flag("mlp_bias", false)};
   return layer;
 }
 

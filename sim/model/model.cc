@@ -3,7 +3,8 @@
 namespace orrery {
 
 std::vector<std::string> unpriced_parts(const Model& model) {
-  bool latent = false, experts = false, encoder = false, cross = false, widths = false, bidirectional = false, parallel = false;
+  bool latent = false, experts = false, encoder = false, cross = false, widths = false, bidirectional = false,
+       parallel = false;
   for (const Layer& layer : model.kinds) {
     latent = latent || layer.attention.latent.has_value();
     experts = experts || std::holds_alternative<Moe>(layer.mlp);
@@ -15,8 +16,10 @@ std::vector<std::string> unpriced_parts(const Model& model) {
   }
   std::vector<std::string> parts;
   if (model.patches) parts.push_back("image models");
-  if (cross) parts.push_back("encoder-decoder models");
-  else if (encoder || bidirectional) parts.push_back("bidirectional encoders");
+  if (cross)
+    parts.push_back("encoder-decoder models");
+  else if (encoder || bidirectional)
+    parts.push_back("bidirectional encoders");
   if (experts) parts.push_back("mixture-of-experts layers");
   if (latent) parts.push_back("multi-head latent attention");
   if (parallel) parts.push_back("parallel residuals");

@@ -63,7 +63,10 @@ struct Layer {
 
 // What an image model puts before its layers. A class token goes with learned positions; where the width changes
 // between layers, four neighbouring tokens are merged (norm of 4h, then a matrix without bias).
-struct Patches { int image = 0, patch = 0, channels = 3, classes = 0; bool operator==(const Patches&) const = default; };
+struct Patches {
+  int image = 0, patch = 0, channels = 3, classes = 0;   // sides in pixels; classes 0: no head
+  bool operator==(const Patches&) const = default;
+};
 
 struct Model {
   std::string name, family, source;            // "llama3-70b", "llama", where the shapes come from

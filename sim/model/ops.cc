@@ -23,7 +23,13 @@ struct Asked {
   // T rows times a matrix of n x k on this rank.
   Op linear(std::int64_t n, std::int64_t k, DType dtype) const {
     ORRERY_CHECK(is_forward(pass) || is_backward(pass));
-    Op op{.name = name, .kind = OpKind::matmul, .pass = pass, .dtype = dtype, .m = shard.tokens(), .n = n, .k = k};
+    Op op{.name = name,
+          .kind = OpKind::matmul,
+          .pass = pass,
+          .dtype = dtype,
+          .m = shard.tokens(),
+          .n = n,
+          .k = k};
     if (pass == Pass::input_gradient) std::swap(op.n, op.k);
     if (pass == Pass::weight_gradient) {
       op.m = n;
@@ -37,14 +43,22 @@ struct Asked {
   // One kernel forward; one backward, which counts as the input gradient.
   Op memory(std::int64_t elements) const {
     ORRERY_CHECK(is_forward(pass) || pass == Pass::input_gradient);
-    return {.name = name, .kind = OpKind::memory, .pass = pass, .dtype = wide(shard.compute), .elements = elements};
+    return {.name = name,
+            .kind = OpKind::memory,
+            .pass = pass,
+            .dtype = wide(shard.compute),
+            .elements = elements};
   }
 
   Op core(const Attention& a) const {
     ORRERY_CHECK(is_forward(pass) || pass == Pass::input_gradient);
     const std::int64_t queries = shard.sequence / shard.cp;
-    Op op{.name = name, .kind = OpKind::matmul, .pass = pass, .dtype = wide(shard.compute),
-          .batch = shard.micro_batch * a.heads / shard.tp, .m = queries};
+    Op op{.name = name,
+          .kind = OpKind::matmul,
+          .pass = pass,
+          .dtype = wide(shard.compute),
+          .batch = shard.micro_batch * a.heads / shard.tp,
+          .m = queries};
     if (name == OpName::attention) {
       op.kind = OpKind::attention;
       op.causal = a.causal;
@@ -82,7 +96,8 @@ Op attention_op(const Asked& ask, const Layer& layer) {
   const std::int64_t heads = a.heads / shard.tp;
   switch (ask.name) {
     case OpName::qkv:
-      return ask.linear((heads + 2 * kv_heads_on_rank(a, shard.tp)) * a.head_dim, layer.hidden, shard.compute);
+      return ask.linear((heads + 2 * kv_heads_on_rank(a, shard.tp)) * a.head_dim, layer.hidden,
+                        shard.compute);
     case OpName::attention_out:
       return ask.linear(layer.hidden, heads * a.head_dim, shard.compute);
     case OpName::attention_layout:
@@ -142,8 +157,8 @@ Op edge_op(const Model& model, OpName name, Pass pass, const Shard& shard, bool 
 }
 
 Flops flops(const Op& op) {
-  const double products = static_cast<double>(op.batch) * static_cast<double>(op.m) * static_cast<double>(op.n) *
-                          static_cast<double>(op.k);
+  const double products = static_cast<double>(op.batch) * static_cast<double>(op.m) *
+                          static_cast<double>(op.n) * static_cast<double>(op.k);
   if (op.kind == OpKind::matmul) return {2 * products};
   if (op.kind != OpKind::attention) return {0};
   // Q K^T and P V; a causal kernel visits n + 1 of 2n keys on average. Backward computes five products, the
@@ -160,9 +175,10 @@ std::int64_t padded_vocab(const Model& model, int tp) {
 
 std::string_view name(OpName op) {
   constexpr std::array<std::string_view, 24> names{
-      "embedding", "norm1", "qkv", "attention_layout", "attention", "scores", "softmax", "context",
-      "attention_out", "residual1", "norm2", "mlp_up", "activation", "mlp_down", "residual2", "residual_gradient",
-      "final_norm", "logits", "cross_entropy", "gradient_norm", "clip", "optimizer", "gradient_cast", "none"};
+      "embedding",     "norm1",         "qkv",           "attention_layout",  "attention",     "scores",
+      "softmax",       "context",       "attention_out", "residual1",         "norm2",         "mlp_up",
+      "activation",    "mlp_down",      "residual2",     "residual_gradient", "final_norm",    "logits",
+      "cross_entropy", "gradient_norm", "clip",          "optimizer",         "gradient_cast", "none"};
   static_assert(names.size() == static_cast<std::size_t>(OpName::none) + 1);
   return names[static_cast<std::size_t>(op)];
 }

@@ -64,9 +64,10 @@ struct Shard {
 };
 
 // The op `name` of a layer for one pass. Names that a layer lacks in that pass end in ORRERY_CHECK; models with
-// unpriced parts are refused before (see `unpriced`). V of logits and cross_entropy is padded to 128 * tp.
+// unpriced parts are refused before (see not_priced). V of logits and cross_entropy is padded to 128 * tp.
 Op layer_op(const Model&, const Layer&, OpName, Pass, const Shard&, bool accumulate = false);
-Op edge_op(const Model&, OpName, Pass, const Shard&, bool accumulate = false);  // embedding, final_norm, logits, cross_entropy
+// embedding, final_norm, logits or cross_entropy.
+Op edge_op(const Model&, OpName, Pass, const Shard&, bool accumulate = false);
 
 Flops flops(const Op&);                   // 0 for memory ops; causal attention counts (1 + 1/s)/2 of the square
 std::int64_t padded_vocab(const Model&, int tp);

@@ -116,7 +116,8 @@ double keys_seen(const Attention& a, double s, bool half) {
 
 // Multiplications per query and key, Q K^T and P V together.
 double core_width(const Attention& a) {
-  if (const auto& l = a.latent) return static_cast<double>(a.heads) * (l->nope_dim + l->rope_dim + l->value_dim);
+  if (const auto& l = a.latent)
+    return static_cast<double>(a.heads) * (l->nope_dim + l->rope_dim + l->value_dim);
   return 2.0 * a.heads * a.head_dim;
 }
 
@@ -130,7 +131,8 @@ double matrix_weights(const Layer& layer) {
   }
   if (Mlp* mlp = std::get_if<Mlp>(&bare.mlp)) mlp->bias = false;
   if (Moe* moe = std::get_if<Moe>(&bare.mlp)) moe->router_bias = false;
-  std::int64_t n = weights(bare, true).all() - (layer.cross ? 3 : 2) * norm_weights(layer.norm, layer.norm_bias, layer.hidden);
+  std::int64_t n = weights(bare, true).all() -
+                   (layer.cross ? 3 : 2) * norm_weights(layer.norm, layer.norm_bias, layer.hidden);
   if (const auto& l = layer.attention.latent) n -= l->kv_rank + l->query_rank;  // their norms
   return static_cast<double>(n);
 }
@@ -148,7 +150,8 @@ Forward forward(const Model& m, double s, bool half) {
     const double tokens = first / layer.token_divisor;
     f.layers += 2 * tokens * matrix_weights(layer);
     f.layers += 2 * tokens * keys_seen(layer.attention, tokens, half) * core_width(layer.attention);
-    if (layer.cross) f.layers += 2 * tokens * keys_seen(*layer.cross, tokens, half) * core_width(*layer.cross);
+    if (layer.cross)
+      f.layers += 2 * tokens * keys_seen(*layer.cross, tokens, half) * core_width(*layer.cross);
     if (merges_before(m, i)) {
       const double narrow = static_cast<double>(m.layer(i - 1).hidden);
       f.edges += 2 * tokens * 4 * narrow * static_cast<double>(layer.hidden);

@@ -15,7 +15,7 @@ std::int64_t layer_parameters(const Model&, const Layer&);
 
 // The tensors of one layer that a rank holds: what tensor parallelism cuts, what it copies.
 struct LayerWeights {
-  std::int64_t sharded = 0;      // whole count of weights cut over tp (column- and row-parallel matrices, their cut biases)
+  std::int64_t sharded = 0;      // cut over tp: column- and row-parallel matrices, biases of the former
   std::int64_t replicated = 0;   // norms, row-parallel biases, routers
   std::int64_t kv_head = 0;      // of the key and value projections of one key/value head; a head is never cut,
   int kv_heads = 0;              // so that tp > kv_heads copies heads

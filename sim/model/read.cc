@@ -20,7 +20,8 @@ int small_or(const Reader& r, std::string_view key, int otherwise, std::int64_t 
 }
 
 Activation read_activation(const Reader& r, Activation otherwise) {
-  return static_cast<Activation>(r.word_or("activation", static_cast<std::size_t>(otherwise), activation_words));
+  return static_cast<Activation>(
+      r.word_or("activation", static_cast<std::size_t>(otherwise), activation_words));
 }
 
 LatentAttention read_latent(const Reader& r) {
@@ -39,7 +40,8 @@ Attention read_attention(const Reader& r, std::int64_t hidden) {
   a.heads = small(r, "heads", 1, Limits::heads);
   a.kv_heads = small_or(r, "kv_heads", a.heads, 1, a.heads);
   if (!r.has("head_dim") && hidden % a.heads != 0)
-    r.fail_at("heads", "a divisor of the hidden width " + std::to_string(hidden) + ", or a \"head_dim\" beside it");
+    r.fail_at("heads",
+              "a divisor of the hidden width " + std::to_string(hidden) + ", or a \"head_dim\" beside it");
   a.head_dim = small_or(r, "head_dim", static_cast<int>(hidden / a.heads), 1, Limits::head_dim);
   a.causal = r.boolean_or("causal", true);
   a.window = small_or(r, "window", 0, 0, Limits::positions);
@@ -112,7 +114,8 @@ Model read_own(const Reader& r) {
   if (const auto patches = r.object_if("patches")) m.patches = read_patches(*patches);
   if (!m.patches || r.has("vocab")) m.vocab = r.integer("vocab", 1, Limits::vocab);
   m.max_positions = small_or(r, "max_positions", 0, 0, Limits::positions);
-  m.position = static_cast<Position>(r.word_or("position", static_cast<std::size_t>(Position::rotary), position_words));
+  m.position = static_cast<Position>(
+      r.word_or("position", static_cast<std::size_t>(Position::rotary), position_words));
   m.tied = r.boolean_or("tied", false);
   m.final_norm = r.boolean_or("final_norm", true);
   m.head_bias = r.boolean_or("head_bias", false);
@@ -144,7 +147,8 @@ void check_layers(const Model& m, const Reader& r) {
       fail(r.where(), "cross-attention only in the decoder of a model with encoder layers", which);
     if (layer.attention.heads % layer.attention.kv_heads != 0)
       fail(r.where(), "key/value heads that divide the heads",
-           std::to_string(layer.attention.kv_heads) + " for " + std::to_string(layer.attention.heads) + " in " + which);
+           std::to_string(layer.attention.kv_heads) + " for " + std::to_string(layer.attention.heads) +
+               " in " + which);
     if (!m.patches && (layer.hidden != m.hidden || layer.token_divisor != 1))
       fail(r.where(), "layers of one width (only image models merge tokens)", "another in " + which);
   }

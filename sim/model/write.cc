@@ -1,7 +1,7 @@
+#include <algorithm>
+
 #include "sim/model/read.h"
 #include "sim/model/words.h"
-
-#include <algorithm>
 
 namespace orrery {
 namespace {

@@ -8,7 +8,9 @@
 namespace orrery {
 namespace {
 
-Model config(std::string_view text, std::string_view file = "some/where/config.json") { return model_from(text, file); }
+Model config(std::string_view text, std::string_view file = "some/where/config.json") {
+  return model_from(text, file);
+}
 
 // The same network: what a preset knows beside it (name, source) aside.
 void expect_same(Model read, Model expected) {
@@ -25,7 +27,8 @@ struct Case {
 };
 
 constexpr Case cases[] = {
-    {"gpt2-xl", R"({"activation_function": "gelu_new", "architectures": ["GPT2LMHeadModel"], "attn_pdrop": 0.1,
+    {"gpt2-xl",
+     R"({"activation_function": "gelu_new", "architectures": ["GPT2LMHeadModel"], "attn_pdrop": 0.1,
       "bos_token_id": 50256, "initializer_range": 0.02, "layer_norm_epsilon": 1e-05, "model_type": "gpt2", "n_ctx": 1024,
       "n_embd": 1600, "n_head": 25, "n_layer": 48, "n_positions": 1024, "resid_pdrop": 0.1, "summary_use_proj": true,
       "task_specific_params": {"text-generation": {"max_length": 50}}, "vocab_size": 50257})"},
@@ -33,16 +36,20 @@ constexpr Case cases[] = {
       "intermediate_size": 28672, "max_position_embeddings": 4096, "model_type": "llama", "num_attention_heads": 64,
       "num_hidden_layers": 80, "num_key_value_heads": 8, "pretraining_tp": 1, "rms_norm_eps": 1e-05,
       "rope_scaling": null, "tie_word_embeddings": false, "torch_dtype": "float16", "vocab_size": 32000})"},
-    {"llama2-7b", R"({"model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008, "num_attention_heads": 32,
+    {"llama2-7b",
+     R"({"model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008, "num_attention_heads": 32,
       "num_hidden_layers": 32, "max_position_embeddings": 4096, "vocab_size": 32000, "dtype": "bfloat16"})"},
-    {"llama3.2-1b", R"({"model_type": "llama", "attention_bias": false, "attention_dropout": 0.0, "head_dim": 64,
+    {"llama3.2-1b",
+     R"({"model_type": "llama", "attention_bias": false, "attention_dropout": 0.0, "head_dim": 64,
       "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 8192, "max_position_embeddings": 131072,
       "mlp_bias": false, "num_attention_heads": 32, "num_hidden_layers": 16, "num_key_value_heads": 8,
       "rope_scaling": {"factor": 32.0, "rope_type": "llama3"}, "tie_word_embeddings": true, "vocab_size": 128256})"},
-    {"mistral-7b", R"({"model_type": "mistral", "hidden_act": "silu", "hidden_size": 4096, "intermediate_size": 14336,
+    {"mistral-7b",
+     R"({"model_type": "mistral", "hidden_act": "silu", "hidden_size": 4096, "intermediate_size": 14336,
       "max_position_embeddings": 32768, "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
       "sliding_window": 4096, "tie_word_embeddings": false, "vocab_size": 32000})"},
-    {"qwen2-7b", R"({"model_type": "qwen2", "attention_dropout": 0.0, "hidden_act": "silu", "hidden_size": 3584,
+    {"qwen2-7b",
+     R"({"model_type": "qwen2", "attention_dropout": 0.0, "hidden_act": "silu", "hidden_size": 3584,
       "intermediate_size": 18944, "max_position_embeddings": 131072, "max_window_layers": 28,
       "num_attention_heads": 28, "num_hidden_layers": 28, "num_key_value_heads": 4, "sliding_window": 131072,
       "tie_word_embeddings": false, "use_sliding_window": false, "vocab_size": 152064})"},
@@ -51,7 +58,8 @@ constexpr Case cases[] = {
       "head_dim": 128, "hidden_act": "silu", "rms_norm_eps": 1e-06, "vocab_size": 151936,
       "tie_word_embeddings": false, "max_position_embeddings": 40960, "rope_theta": 1000000, "sliding_window": null,
       "max_window_layers": 64, "use_sliding_window": false, "torch_dtype": "bfloat16"})"},
-    {"qwen3-30b-a3b", R"({"model_type": "qwen3_moe", "attention_bias": false, "decoder_sparse_step": 1, "head_dim": 128,
+    {"qwen3-30b-a3b",
+     R"({"model_type": "qwen3_moe", "attention_bias": false, "decoder_sparse_step": 1, "head_dim": 128,
       "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 6144, "max_position_embeddings": 40960,
       "max_window_layers": 48, "mlp_only_layers": [], "moe_intermediate_size": 768, "norm_topk_prob": true,
       "num_attention_heads": 32, "num_experts": 128, "num_experts_per_tok": 8, "num_hidden_layers": 48,
@@ -60,7 +68,8 @@ constexpr Case cases[] = {
       "intermediate_size": 14336, "max_position_embeddings": 32768, "num_attention_heads": 32, "num_experts_per_tok": 2,
       "num_hidden_layers": 32, "num_key_value_heads": 8, "num_local_experts": 8, "output_router_logits": false,
       "router_aux_loss_coef": 0.02, "sliding_window": null, "tie_word_embeddings": false, "vocab_size": 32000})"},
-    {"deepseek-v3", R"({"model_type": "deepseek_v3", "attention_bias": false, "ep_size": 1, "first_k_dense_replace": 3,
+    {"deepseek-v3",
+     R"({"model_type": "deepseek_v3", "attention_bias": false, "ep_size": 1, "first_k_dense_replace": 3,
       "hidden_act": "silu", "hidden_size": 7168, "intermediate_size": 18432, "kv_lora_rank": 512,
       "max_position_embeddings": 163840, "moe_intermediate_size": 2048, "moe_layer_freq": 1, "n_group": 8,
       "n_routed_experts": 256, "n_shared_experts": 1, "num_attention_heads": 128, "num_experts_per_tok": 8,
@@ -76,7 +85,8 @@ constexpr Case cases[] = {
     {"mpt-7b", R"({"attn_config": {"alibi": false, "attn_impl": "torch", "qk_ln": false}, "d_model": 4096,
       "emb_pdrop": 0, "expansion_ratio": 4, "learned_pos_emb": true, "max_seq_len": 2048, "model_type": "mpt",
       "n_heads": 32, "n_layers": 32, "no_bias": false, "vocab_size": 50368})"},
-    {"nemotron4-340b", R"({"model_type": "nemotron", "attention_bias": false, "head_dim": 192, "hidden_act": "relu2",
+    {"nemotron4-340b",
+     R"({"model_type": "nemotron", "attention_bias": false, "head_dim": 192, "hidden_act": "relu2",
       "hidden_size": 18432, "intermediate_size": 73728, "max_position_embeddings": 4096, "mlp_bias": false,
       "num_attention_heads": 96, "num_hidden_layers": 96, "num_key_value_heads": 8, "partial_rotary_factor": 0.5,
       "tie_word_embeddings": false, "vocab_size": 256000})"},
@@ -90,7 +100,8 @@ constexpr Case cases[] = {
     {"swin-t", R"({"model_type": "swin", "depths": [2, 2, 6, 2], "embed_dim": 96, "hidden_act": "gelu",
       "hidden_size": 768, "image_size": 224, "mlp_ratio": 4.0, "num_channels": 3, "num_heads": [3, 6, 12, 24],
       "num_labels": 1000, "num_layers": 4, "patch_size": 4, "qkv_bias": true, "window_size": 7})"},
-    {"vit-h14", R"({"model_type": "vit", "encoder_stride": 16, "hidden_act": "gelu", "hidden_dropout_prob": 0.0,
+    {"vit-h14",
+     R"({"model_type": "vit", "encoder_stride": 16, "hidden_act": "gelu", "hidden_dropout_prob": 0.0,
       "hidden_size": 1280, "image_size": 224, "intermediate_size": 5120, "num_attention_heads": 16, "num_channels": 3,
       "num_hidden_layers": 32, "num_labels": 1000, "patch_size": 14, "qkv_bias": true})"},
 };
@@ -103,8 +114,10 @@ TEST(HfConfig, GivesTheSameNetworkAsThePreset) {
 }
 
 std::string llama(const std::string& more, const std::string& type = "llama") {
-  return R"({"model_type": ")" + type + R"(", "hidden_size": 64, "intermediate_size": 256, "num_attention_heads": 4,
-    "num_hidden_layers": 6, "vocab_size": 1000)" + more + "}";
+  return R"({"model_type": ")" + type +
+         R"(", "hidden_size": 64, "intermediate_size": 256, "num_attention_heads": 4,
+    "num_hidden_layers": 6, "vocab_size": 1000)" +
+         more + "}";
 }
 
 TEST(HfConfig, HeadsAsTheFileSays) {
@@ -125,11 +138,14 @@ TEST(HfConfig, WindowsAsTheFamilyMeansThem) {
   EXPECT_EQ(windows(config(llama(R"(, "sliding_window": 32)", "mistral"))), std::vector<int>(6, 32));
   EXPECT_EQ(windows(config(llama(R"(, "sliding_window": null)", "mistral"))), std::vector<int>(6, 0));
   EXPECT_EQ(windows(config(llama(R"(, "sliding_window": 32)", "qwen2"))), std::vector<int>(6, 0));
-  EXPECT_EQ(windows(config(llama(R"(, "sliding_window": 32, "use_sliding_window": true, "max_window_layers": 4)", "qwen2"))),
+  EXPECT_EQ(windows(config(llama(
+                R"(, "sliding_window": 32, "use_sliding_window": true, "max_window_layers": 4)", "qwen2"))),
             (std::vector<int>{0, 0, 0, 0, 32, 32}));
-  EXPECT_EQ(windows(config(llama(R"(, "sliding_window": 32, "layer_types": ["full_attention", "sliding_attention",
-              "full_attention", "sliding_attention", "full_attention", "full_attention"])", "mistral"))),
-            (std::vector<int>{0, 32, 0, 32, 0, 0}));
+  EXPECT_EQ(
+      windows(config(llama(R"(, "sliding_window": 32, "layer_types": ["full_attention", "sliding_attention",
+              "full_attention", "sliding_attention", "full_attention", "full_attention"])",
+                           "mistral"))),
+      (std::vector<int>{0, 32, 0, 32, 0, 0}));
 }
 
 TEST(HfConfig, SparseLayersAsTheFileSays) {
@@ -153,28 +169,36 @@ TEST(HfConfig, NamesTheModelAfterItsFolderOrFile) {
 TEST(HfConfig, ReadsTheNestedTextModel) {
   const Model plain = config(R"({"model_type": "mistral3", "text_config": )" + llama("") + "}");
   expect_same(plain, config(llama("")));
-  const Model seeing = config(R"({"model_type": "llava", "vision_config": {"hidden_size": 1024}, "text_config": )" + llama("") + "}");
+  const Model seeing = config(
+      R"({"model_type": "llava", "vision_config": {"hidden_size": 1024}, "text_config": )" + llama("") + "}");
   EXPECT_EQ(seeing.unpriced, std::vector<std::string>{"models of text with a \"vision_config\""});
 }
 
 TEST(HfConfig, ListsWhatIsUnderstood) {
   const std::string error = error_of([] { config(llama("", "lama")); });
-  EXPECT_NE(error.find("some/where/config.json:1: /model_type: expected one of \"bert\", \"bloom\", \"deepseek_v2\""), std::string::npos) << error;
+  EXPECT_NE(
+      error.find(
+          "some/where/config.json:1: /model_type: expected one of \"bert\", \"bloom\", \"deepseek_v2\""),
+      std::string::npos)
+      << error;
   EXPECT_NE(error.find("found \"lama\" (did you mean \"llama\"?)"), std::string::npos) << error;
 }
 
 TEST(HfConfig, RefusesShapesThatNobodyReads) {
   EXPECT_EQ(error_of([] { config(llama(R"(, "moe_latent_size": 16)")); }),
-            "some/where/config.json:2: /moe_latent_size: expected no member that may change shapes and that is not understood "
+            "some/where/config.json:2: /moe_latent_size: expected no member that may change shapes and that "
+            "is not understood "
             "(remove it if it does not), found 16");
   EXPECT_EQ(error_of([] { config(llama(R"(, "attn_scale_coefficient": 2, "num_labels": 3)")); }), "no error");
 }
 
 TEST(HfConfig, NamesWhatIsWrong) {
   EXPECT_EQ(error_of([] { config(R"({"model_type": "llama", "hidden_size": 64})"); }),
-            "some/where/config.json:1: expected a member \"vocab_size\" (an integer from 1 to 16777216), found none");
-  EXPECT_EQ(error_of([] { config(llama(R"(, "num_key_value_heads": 3)")); }),
-            "some/where/config.json:1: expected key/value heads that divide the heads, found 3 for 4 in layer 0");
+            "some/where/config.json:1: expected a member \"vocab_size\" (an integer from 1 to 16777216), "
+            "found none");
+  EXPECT_EQ(
+      error_of([] { config(llama(R"(, "num_key_value_heads": 3)")); }),
+      "some/where/config.json:1: expected key/value heads that divide the heads, found 3 for 4 in layer 0");
   EXPECT_EQ(error_of([] { config(llama(R"(, "hidden_act": "mish")")); }).substr(0, 61),
             "some/where/config.json:2: /hidden_act: expected one of \"gelu\"");
 }

@@ -14,7 +14,8 @@ struct Published {
   std::int64_t parameters;
 };
 
-// GPT-3 with its own vocabulary is `GptThree` below. Hugging Face counts come from the safetensors index of each.
+// GPT-3 with its own vocabulary is `GptThree` below. Hugging Face counts come from the safetensors index of
+// each.
 constexpr Published published[] = {
     {"gpt2", 124'439'808},
     {"gpt2-medium", 354'823'168},
@@ -94,11 +95,12 @@ TEST(Parameters, OfDeepSeekWithoutRouterBias) {
 
 // Narayanan et al. 2021, equation 2: 12 L h^2 (1 + 13/12h + (V + s)/12Lh); it leaves out the final norm.
 TEST(Parameters, FollowMegatronsFormula) {
-  for (const char* name : {"gpt-1.7b", "gpt-3.6b", "gpt-7.5b", "gpt-18b", "gpt-22b", "gpt-39b", "gpt-76b", "gpt-145b",
-                           "gpt-310b", "gpt-530b", "gpt-1t"}) {
+  for (const char* name : {"gpt-1.7b", "gpt-3.6b", "gpt-7.5b", "gpt-18b", "gpt-22b", "gpt-39b", "gpt-76b",
+                           "gpt-145b", "gpt-310b", "gpt-530b", "gpt-1t"}) {
     const Model m = preset(name);
     const std::int64_t h = m.hidden, depth = m.depth();
-    EXPECT_EQ(parameters(m), 12 * depth * h * h + 13 * depth * h + (m.vocab + m.max_positions) * h + 2 * h) << name;
+    EXPECT_EQ(parameters(m), 12 * depth * h * h + 13 * depth * h + (m.vocab + m.max_positions) * h + 2 * h)
+        << name;
   }
   const auto billions = [](const char* name) { return static_cast<double>(parameters(preset(name))) / 1e9; };
   EXPECT_NEAR(billions("gpt-1.7b"), 1.652, 5e-4);
@@ -108,8 +110,8 @@ TEST(Parameters, FollowMegatronsFormula) {
 }
 
 TEST(Parameters, OfLlmFoundry) {  // V h + s h + L (12 h^2 + 13 h) + 2 h
-  for (const char* name : {"mpt-125m", "mpt-350m", "mpt-760m", "mpt-1b", "mpt-3b", "mpt-7b", "mpt-13b", "mpt-30b",
-                           "mpt-70b"}) {
+  for (const char* name :
+       {"mpt-125m", "mpt-350m", "mpt-760m", "mpt-1b", "mpt-3b", "mpt-7b", "mpt-13b", "mpt-30b", "mpt-70b"}) {
     const Model m = preset(name);
     const std::int64_t h = m.hidden;
     EXPECT_EQ(parameters(m), (50'368 + 2048) * h + m.depth() * (12 * h * h + 13 * h) + 2 * h) << name;
@@ -131,7 +133,8 @@ TEST(LayerWeights, SumToTheLayerOnAllRanks) {
     for (const Layer& layer : m.kinds) {
       const LayerWeights w = layer_weights(m, layer);
       EXPECT_EQ(w.all(), layer_parameters(m, layer)) << name;
-      for (int tp : {1, 2, 4, 8}) EXPECT_EQ(tp * w.on_rank(tp) - (tp - 1) * w.replicated, w.all()) << name << tp;
+      for (int tp : {1, 2, 4, 8})
+        EXPECT_EQ(tp * w.on_rank(tp) - (tp - 1) * w.replicated, w.all()) << name << tp;
     }
   }
 }
