@@ -33,7 +33,7 @@ Json attention(const Attention& a, std::int64_t hidden) {
     put(latent, "query_rank", l->query_rank, 0);
     latent.set("kv_rank", l->kv_rank);
     latent.set("nope_dim", l->nope_dim);
-    put(latent, "rope_dim", l->rope_dim, 0);
+    latent.set("rope_dim", l->rope_dim);
     latent.set("value_dim", l->value_dim);
     out.set("latent", std::move(latent));
   }
