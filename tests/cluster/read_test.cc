@@ -154,6 +154,13 @@ TEST(ReadCluster, DefaultsAndCountFromOutside) {
             "found an array of 2 items");
 }
 
+TEST(ReadCluster, PcieTree) {
+  const Cluster c = cluster_from(R"({"schema": "orrery.cluster/1", "groups": [{"node": {"gpu": "l4", "gpus": 4,
+    "intra": {"kind": "pcie", "bandwidth": "31 GB/s", "per_switch": 2}}}]})");
+  EXPECT_EQ(c.groups[0].node.intra, (Intra{IntraKind::pcie, {31e9}, {}, 2}));
+  EXPECT_EQ(cluster_from(write_cluster(c).dump()), c);
+}
+
 TEST(ReadCluster, DeviceInPlace) {
   const Cluster c = cluster_from(R"({"schema": "orrery.cluster/1", "groups": [{"node": {"gpus": 1, "gpu":
     {"name": "own", "architecture": "ada", "peak": {"bf16": "1 TFLOP/s"}, "memory": "8 GiB",
@@ -175,6 +182,11 @@ TEST(ReadCluster, Refuses) {
   EXPECT_EQ(cluster_with("\"nvswitch\"", "\"nvswich\""),
             "c.json:3: /groups/0/node/intra/kind: expected one of \"nvswitch\", \"nvlink-mesh\", \"pcie\", "
             "found \"nvswich\" (did you mean \"nvswitch\"?)");
+  EXPECT_EQ(cluster_with("\"gpus\": 4,", "\"gpus\": 65,"),
+            "c.json:6: /groups/1/node/intra/kind: expected \"nvswitch\" or \"pcie\" for more than 64 devices, "
+            "found \"nvlink-mesh\"");
+  EXPECT_EQ(cluster_with("\"latency\"", "\"per_switch\": 4, \"latency\""),
+            "c.json:3: /groups/0/node/intra/per_switch: unknown member; known here: kind, bandwidth, latency");
   EXPECT_EQ(cluster_with("\"latency\"", "\"latncy\""),
             "c.json:3: /groups/0/node/intra/latncy: unknown member, did you mean \"latency\"?");
   EXPECT_EQ(cluster_with("\"h100-sxm-80\"", "\"h100\""),
