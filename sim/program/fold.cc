@@ -125,6 +125,7 @@ void Folding::make_teams(const Plan& plan, bool fold, Program& program) {
     Team& team = program.teams[stage];
     team.players.clear();
     team.copies.clear();
+    team.player_of.clear();
     seen.clear();
     for (std::uint32_t r = stage * stage_ranks_; r < (stage + 1) * stage_ranks_; ++r) {
       const auto [at, fresh] = seen.try_emplace(fold ? color_[r] : r, static_cast<std::uint32_t>(team.players.size()));
@@ -134,6 +135,7 @@ void Folding::make_teams(const Plan& plan, bool fold, Program& program) {
       } else {
         ++team.copies[at->second];
       }
+      team.player_of.push_back(at->second);
     }
   }
 }

@@ -158,6 +158,7 @@ struct Call {
 struct Team {
   std::vector<RankId> players;        // true ranks; folded: one representative of each rank class
   std::vector<std::uint32_t> copies;  // ranks that the player stands for
+  std::vector<std::uint32_t> player_of;  // by rank of the stage, from its first: the player that stands for it
   // By role and player: which meeting of the role's row it is in (0 ... meetings-1), its offset to the cost class
   // of the row, and its group.
   struct InRole {
