@@ -12,13 +12,12 @@
 #include <vector>
 
 #include "sim/base/quantity.h"
+#include "sim/cost/prices.h"
 #include "sim/model/ops.h"
 #include "sim/program/program.h"
 
 namespace orrery {
 
-// From the strongest to the weakest.
-enum class Evidence : std::uint8_t { measured, calibrated, datasheet, assumed };
 std::string_view name(Evidence);
 
 struct Provenance {

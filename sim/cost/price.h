@@ -7,16 +7,10 @@
 #include "sim/base/quantity.h"
 #include "sim/cluster/cluster.h"
 #include "sim/cost/calibration.h"
+#include "sim/cost/prices.h"
 #include "sim/program/program.h"
 
 namespace orrery {
-
-// fixed: latency and gaps before kernels; flow: bound by bandwidth or arithmetic; launch: time of the host thread.
-struct Price {
-  Tick fixed{}, flow{}, launch{};
-  Tick total() const { return fixed + flow; }
-  bool operator==(const Price&) const = default;
-};
 
 // One price a class. `prices` is cleared and filled. graph: the step is a captured graph, nothing is launched. Ends
 // in fail() when a class can't be priced.

@@ -6,8 +6,10 @@
 
 namespace orrery {
 
+// From the strongest to the weakest.
 enum class Evidence : std::uint8_t { measured, calibrated, datasheet, assumed };
 
+// fixed: latency and gaps before kernels; flow: bound by bandwidth or arithmetic; launch: time of the host thread.
 struct Price {
   Tick fixed{}, flow{}, launch{};     // launch: time of the host thread
   Tick total() const { return fixed + flow; }
