@@ -54,7 +54,8 @@ Command* find_command(int argc, const char* const* argv, const Commands& command
 [[noreturn]] void explain(const CLI::ParseError& error, const Command* command, const std::vector<Flag>& flags,
                           const CLI::App& app) {
   std::string help = command ? " (orrery " + std::string(command->name()) + " --help)" : " (orrery --help)";
-  const std::vector<std::string> extras = app.remaining(true);
+  const std::vector<std::string> extras =
+      (command ? app.get_subcommand(std::string(command->name())) : &app)->remaining();
   if (error.get_name() == "ExtrasError" && !extras.empty()) {
     const std::string unknown = extras.front().substr(0, extras.front().find('='));
     std::vector<std::string> candidates;
@@ -121,7 +122,7 @@ Command* parse_command_line(int argc, const char* const* argv, const Commands& c
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    said = wanted ? app.get_subcommand(std::string(wanted->name()))->help() : app.help();
+    said = wanted ? app.get_subcommand(std::string(wanted->name()))->help("orrery") : app.help();
     return nullptr;
   } catch (const CLI::CallForVersion&) {
     said = std::string(version_line()) + "\n";

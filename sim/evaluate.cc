@@ -1,0 +1,63 @@
+#include "sim/evaluate.h"
+
+#include <algorithm>
+
+#include "sim/base/error.h"
+#include "sim/cost/price.h"
+#include "sim/engine/shared_input.h"
+
+namespace orrery {
+
+std::optional<Violation> Evaluator::compile(const Problem& problem, const Plan& plan, Ranks ranks) {
+  if (auto broken = violation(problem.model, problem.cluster, problem.training, plan)) return broken;
+  problem_.emplace(problem);
+  plan_ = plan;
+  memory_.clear();
+  timeline_.start.clear();
+  timeline_.end.clear();
+  compiler_.run(problem.model, problem.cluster, problem.training, plan, ranks, program_);
+  return {};
+}
+
+const Problem& Evaluator::problem() const {
+  ORRERY_CHECK(problem_.has_value());
+  return *problem_;
+}
+
+const std::vector<StageMemory>& Evaluator::memory() {
+  if (memory_.empty()) memory_ = stage_memories(program_, problem().cluster, problem().calibration);
+  return memory_;
+}
+
+const Simulation& Evaluator::simulate(Replay replay) {
+  const Problem& p = problem();
+  price(program_, p.calibration, p.cluster, plan_.graph, prices_);
+  slowdown_.clear();
+  for (const CostClass& c : program_.classes) slowdown_.push_back(compute_slowdown(c, p.calibration));
+  const SharedInput shared = shared_input(program_, prices_, p.cluster, p.topology, slowdown_);
+  simulation_ = orrery::simulate(program_, prices_, shared, replay, workspace_, timeline_);
+  return simulation_;
+}
+
+Subject Evaluator::subject() const {
+  const Problem& p = problem();
+  return {p.model, p.cluster, p.training, plan_, program_, p.calibration, prices_, timeline_};
+}
+
+Report Evaluator::report(Origin origin) {
+  origin.replay = is_shared(simulation_.chosen) ? "shared" : "static";
+  return make_report(subject(), std::move(origin));
+}
+
+std::size_t fullest(const std::vector<StageMemory>& stages) {
+  const auto less = [](const StageMemory& a, const StageMemory& b) { return a.room() < b.room(); };
+  return static_cast<std::size_t>(std::min_element(stages.begin(), stages.end(), less) - stages.begin());
+}
+
+bool fits(const std::vector<StageMemory>& stages, double share) {
+  return std::all_of(stages.begin(), stages.end(), [share](const StageMemory& m) {
+    return static_cast<double>(m.peak.v) <= static_cast<double>(m.limit.v) * share;
+  });
+}
+
+}  // namespace orrery

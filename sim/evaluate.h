@@ -1,0 +1,73 @@
+// From a plan to its predicted step, in one place: legality, compile, memory, prices, replay, report. Planner,
+// simulate, compare, explain and validate all come through here.
+//
+//   const Topology topology(cluster);
+//   const Problem problem{model, cluster, training, calibration, topology};
+//   Evaluator evaluator;                                   // keeps its memory from one plan to the next
+//   if (const auto broken = evaluator.compile(problem, plan)) ...
+//   if (fits(evaluator.memory())) evaluator.simulate();
+//   const Report report = evaluator.report(origin);
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "sim/cluster/topology.h"
+#include "sim/cost/calibration.h"
+#include "sim/engine/simulate.h"
+#include "sim/plan/plan.h"
+#include "sim/program/compile.h"
+#include "sim/program/program.h"
+#include "sim/report/memory.h"
+#include "sim/report/report.h"
+
+namespace orrery {
+
+// What a plan is evaluated against. References must outlive every use.
+struct Problem {
+  const Model& model;
+  const Cluster& cluster;
+  const Training& training;
+  const Calibration& calibration;
+  const Topology& topology;            // of `cluster`; immutable, so that threads can share it
+};
+
+// Thread-compatible: one a thread.
+class Evaluator {
+ public:
+  // The rule that the plan breaks; if none, the plan is compiled and the calls below are about it. `plan` is copied.
+  std::optional<Violation> compile(const Problem&, const Plan& plan, Ranks = Ranks::folded);
+
+  // By pipeline stage, with the calibration's constants; needs no prices. Computed once a plan.
+  const std::vector<StageMemory>& memory();
+  // Prices the classes and plays the step. Ends in fail() when something can't be priced.
+  const Simulation& simulate(Replay = Replay::automatic);
+
+  // After simulate(). Origin::replay is filled.
+  Report report(Origin);
+  // What simulate() played, for traces and explanations; valid until the next compile().
+  Subject subject() const;
+
+  const Plan& plan() const { return plan_; }
+  const Program& program() const { return program_; }
+  const Simulation& simulation() const { return simulation_; }
+
+ private:
+  const Problem& problem() const;
+
+  std::optional<Problem> problem_;
+  Plan plan_;
+  Compiler compiler_;
+  Program program_;
+  std::vector<StageMemory> memory_;
+  std::vector<Price> prices_;
+  std::vector<double> slowdown_;
+  SimulationWorkspace workspace_;
+  Timeline timeline_;
+  Simulation simulation_;
+};
+
+// The pipeline stage with the least room, and whether it has any.
+std::size_t fullest(const std::vector<StageMemory>&);
+bool fits(const std::vector<StageMemory>&, double share_of_memory = 1);
+
+}  // namespace orrery
