@@ -51,6 +51,20 @@ TransferTime ring_over_nodes(Kind kind, Bytes bytes, const GroupSignature& g, co
   return {{latency}, {bus_factor(kind, g.size) * number(bytes) / rate}};
 }
 
+// NCCL's tree, which is what makes small all-reduces over many nodes fast: up and down, so each NIC carries the buffer
+// twice, at no more than the calibrated rate.
+TransferTime tree_over_nodes(Bytes bytes, const GroupSignature& g, const Calibration& c, const Node& node) {
+  const NcclTopology topology = nccl_topology(node, g);
+  const double network = nic_share(g, node) * node.nics.bandwidth.v * c.network_efficiency;
+  TransferTime best{{3600.0}, {}};
+  for (const NcclProtocol p : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
+    const NcclChoice tree = nccl_time(topology, Kind::all_reduce, NcclAlgorithm::tree, p, bytes, c.nccl);
+    const TransferTime t{tree.latency, {std::max(tree.transfer.v, 2.0 * number(bytes) / network)}};
+    if (t.total() < best.total()) best = t;
+  }
+  return best;
+}
+
 }  // namespace
 
 double bus_factor(Kind kind, std::uint32_t ranks) {
@@ -91,8 +105,8 @@ TransferTime transfer_time(Kind kind, Bytes bytes, const GroupSignature& g, cons
   if (kind == Kind::all_to_all) return all_to_all(bytes, g, c, node);
   const TransferTime ring = ring_over_nodes(kind, bytes, g, c, node);
   if (kind != Kind::all_reduce) return ring;
-  const TransferTime chosen = by_nccl(kind, bytes, g, c, node);
-  return chosen.fixed < ring.fixed && chosen.total() < ring.total() ? chosen : ring;
+  const TransferTime tree = tree_over_nodes(bytes, g, c, node);
+  return tree.total() < ring.total() ? tree : ring;
 }
 
 }  // namespace orrery

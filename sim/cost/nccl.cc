@@ -131,23 +131,24 @@ NcclEstimate nccl_estimate(const NcclTopology& t, Kind kind, NcclAlgorithm a, Nc
   return {{latency * microsecond}, {rate * gigabyte}};
 }
 
+NcclChoice nccl_time(const NcclTopology& t, Kind kind, NcclAlgorithm a, NcclProtocol p, Bytes bytes,
+                     std::string_view version) {
+  NcclEstimate e = nccl_estimate(t, kind, a, p, version);
+  if (e.bandwidth.v <= 0) return {a, p, {}, {3600.0}};
+  if (a == NcclAlgorithm::tree) e.bandwidth.v *= tree_correction(nccl_tables(version), p, bytes);
+  // A plateau of the ring over nodes, for all but the smallest buffers.
+  if (a == NcclAlgorithm::ring && p == NcclProtocol::simple && t.nodes > 1 && kind == Kind::all_reduce &&
+      bytes.v / (t.ring.channels * t.ranks()) >= 64)
+    e.latency.v *= t.architecture == NcclArchitecture::volta ? 1.9 : 1.4;
+  return {a, p, e.latency, bytes / e.bandwidth};
+}
+
 NcclChoice nccl_choice(const NcclTopology& t, Kind kind, Bytes bytes, std::string_view version) {
-  const NcclTables& tables = nccl_tables(version);
-  NcclChoice best;
-  bool found = false;
+  NcclChoice best{NcclAlgorithm::ring, NcclProtocol::simple, {}, {3600.0}};
   for (std::size_t a = 0; a < nccl_algorithms; ++a) {
     for (std::size_t p = 0; p < nccl_protocols; ++p) {
-      NcclChoice c{static_cast<NcclAlgorithm>(a), static_cast<NcclProtocol>(p), {}, {}};
-      NcclEstimate e = nccl_estimate(t, kind, c.algorithm, c.protocol, version);
-      if (e.bandwidth.v <= 0) continue;
-      if (c.algorithm == NcclAlgorithm::tree) e.bandwidth.v *= tree_correction(tables, c.protocol, bytes);
-      // A plateau of the ring over nodes, for all but the smallest buffers.
-      if (c.algorithm == NcclAlgorithm::ring && c.protocol == NcclProtocol::simple && t.nodes > 1 &&
-          kind == Kind::all_reduce && bytes.v / (t.ring.channels * t.ranks()) >= 64)
-        e.latency.v *= t.architecture == NcclArchitecture::volta ? 1.9 : 1.4;
-      c.latency = e.latency;
-      c.transfer = bytes / e.bandwidth;
-      if (!found || c.time() < best.time()) best = c, found = true;
+      const NcclChoice c = nccl_time(t, kind, static_cast<NcclAlgorithm>(a), static_cast<NcclProtocol>(p), bytes, version);
+      if (c.time() < best.time()) best = c;
     }
   }
   return best;

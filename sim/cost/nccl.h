@@ -59,7 +59,9 @@ struct NcclChoice {
   Seconds latency{}, transfer{};
   Seconds time() const { return latency + transfer; }
 };
-// bytes: the whole buffer (an all-gather: what every rank ends with).
+// One algorithm and protocol for a buffer, with NCCL's corrections by size; a transfer of 0 bandwidth is not available
+// and costs an hour. bytes: the whole buffer (an all-gather: what every rank ends with).
+NcclChoice nccl_time(const NcclTopology&, Kind, NcclAlgorithm, NcclProtocol, Bytes, std::string_view version);
 NcclChoice nccl_choice(const NcclTopology&, Kind, Bytes, std::string_view version);
 
 }  // namespace orrery

@@ -99,9 +99,8 @@ void constants_of_op(const Op& op, const Calibration& c, std::vector<std::string
                                std::string(name(op.pass == Pass::recompute ? Pass::forward : op.pass)) + ".bytes";
   if (op.kind == OpKind::matmul) {
     const bool fp8 = op.dtype == DType::fp8;
-    for (const char* n : fp8 ? std::initializer_list<const char*>{"clock8", "matmul8.efficiency", "matmul8.epilogue"}
-                             : std::initializer_list<const char*>{"clock16", "matmul16.efficiency", "matmul16.epilogue"})
-      out.emplace_back(n);
+    out.emplace_back(fp8 ? "clock8" : "clock16");
+    for (const char* n : {".efficiency", ".epilogue"}) out.push_back((fp8 ? "matmul8" : "matmul16") + std::string(n));
     if (op.pass == Pass::weight_gradient) out.emplace_back(op.accumulate ? "accumulate_bytes" : "write_bytes");
   } else if (op.kind == OpKind::attention) {
     const AttentionRate rate = attention_rate(c, static_cast<int>(op.k), static_cast<double>(op.m), op.causal);
