@@ -14,39 +14,14 @@
 #include <span>
 #include <vector>
 
-#include "sim/cluster/topology.h"
 #include "sim/cost/prices.h"
 #include "sim/engine/events.h"
 #include "sim/engine/index.h"
 #include "sim/engine/max_min.h"
 #include "sim/engine/replay.h"
+#include "sim/engine/shared_input.h"
 
 namespace orrery {
-
-// Which links the communications of a Program use, under given prices. A *path* is what a group uses for one
-// pattern of traffic. Links that can never be full, and links used like others, are left out: no path uses them.
-struct SharedInput {
-  static constexpr std::uint32_t kinds = 9;            // all_reduce ... receive
-  static constexpr std::uint32_t no_path = ~0u;
-  std::vector<std::uint32_t> path;                     // by group and kind: the path, or no_path
-  std::vector<std::uint32_t> first_share = {0};        // by path, into shares; and one more
-  std::vector<engine::Share> shares;                   // weight: load of all copies over that on the busiest link
-  std::vector<double> peak;                            // by path: seconds of its busiest link a byte of the buffer
-  std::vector<double> demand;                          // by class: bytes of the buffer a second at full rate
-  std::vector<double> slowdown;                        // by class: of its rank's compute beside it, >= 1
-  std::uint32_t links = 0;
-
-  std::uint32_t path_of(std::uint32_t group, Kind kind) const {
-    const std::size_t i = std::size_t{group} * kinds + (static_cast<std::size_t>(kind) - static_cast<std::size_t>(Kind::all_reduce));
-    return i < path.size() ? path[i] : no_path;
-  }
-  bool operator==(const SharedInput&) const = default;
-};
-
-// How much longer compute takes while its rank communicates, by what carries the communication. 1: not at all.
-struct Slowdown { double nvlink = 1, nic = 1; };
-
-SharedInput shared_input(const Program&, std::span<const Price>, const Cluster&, const Topology&, const Slowdown&);
 
 // Memory that shared replays reuse; nothing in it is an input or a result.
 struct SharedWorkspace {

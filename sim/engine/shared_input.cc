@@ -1,0 +1,242 @@
+#include "sim/engine/shared_input.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "sim/base/error.h"
+#include "sim/cluster/groups.h"
+
+namespace orrery {
+namespace {
+
+constexpr double rounding = 1e-9;
+
+Pattern pattern(Kind kind) {
+  switch (kind) {
+    case Kind::all_reduce: return Pattern::all_reduce;
+    case Kind::reduce_scatter: return Pattern::reduce_scatter;
+    case Kind::all_gather: return Pattern::all_gather;
+    case Kind::all_to_all: return Pattern::all_to_all;
+    case Kind::broadcast: return Pattern::broadcast;
+    case Kind::exchange: return Pattern::ring_exchange;
+    default: return Pattern::message;
+  }
+}
+
+// The load of a path on a link: seconds of the link a byte of the buffer, of all copies.
+struct Load {
+  std::uint32_t link, path;
+  double seconds;
+};
+
+class Builder {
+ public:
+  Builder(const Program& p, std::span<const Price> prices, const Cluster& cluster, const Topology& topology)
+      : p_(p), prices_(prices), cluster_(cluster), topology_(topology) {
+    for (const std::uint32_t copies : p.teams.empty() ? std::vector<std::uint32_t>{} : p.teams[0].copies)
+      stage_ranks_ += copies;
+  }
+
+  SharedInput run(std::span<const double> slowdown) {
+    out_.slowdown.assign(slowdown.begin(), slowdown.end());
+    set_demands();
+    find_paths();
+    std::sort(loads_.begin(), loads_.end(), [](const Load& a, const Load& b) {
+      return std::tie(a.link, a.path) < std::tie(b.link, b.path);
+    });
+    keep_links();
+    number_paths();
+    return std::move(out_);
+  }
+
+ private:
+  struct Path {
+    std::uint32_t group, kind, alike;     // alike: stage, role and kind, of those who run together
+    double greatest = 0;                  // bytes of the buffer a second, of any class that uses it
+    std::vector<engine::Share> shares;
+  };
+
+  void set_demands() {
+    for (std::size_t c = 0; c < p_.classes.size(); ++c) {
+      const double seconds = to_seconds(prices_[c].flow).v;
+      out_.demand.push_back(is_meeting(p_.classes[c].kind) && seconds > 0
+                                ? static_cast<double>(p_.classes[c].bytes.v) / seconds : 0);
+    }
+  }
+
+  // Which groups communicate how, and at what rate at most. Each block and team once.
+  void find_paths() {
+    out_.path.assign(p_.groups.size() * SharedInput::kinds, SharedInput::no_path);
+    std::vector<double> greatest(out_.path.size(), 0);
+    std::vector<std::uint8_t> seen(p_.blocks.size() * p_.teams.size(), 0);
+    for (std::size_t c = 0; c < p_.call_count(); ++c) {
+      const Call& call = p_.calls[c];
+      const Block& block = p_.blocks[call.block];
+      if (block.slots == 1) {
+        std::uint8_t& known = seen[call.block * p_.teams.size() + p_.call_teams[call.first_team]];
+        if (known) continue;
+        known = 1;
+      }
+      for (std::uint32_t r = block.first_row; r < block.first_row + block.rows; ++r)
+        if (is_meeting(p_.rows[r].kind)) add_row(p_.rows[r], p_.team(call, p_.rows[r].slot), greatest);
+    }
+    for (std::uint32_t g = 0; g < p_.groups.size(); ++g)
+      for (std::uint32_t k = 0; k < SharedInput::kinds; ++k)
+        if (greatest[g * SharedInput::kinds + k] > 0) add_path(g, k, greatest[g * SharedInput::kinds + k]);
+  }
+
+  // A message is its sender's.
+  static std::size_t index(std::uint32_t group, Kind kind) {
+    const Kind k = kind == Kind::receive ? Kind::send : kind;
+    return std::size_t{group} * SharedInput::kinds + static_cast<std::size_t>(k) - static_cast<std::size_t>(Kind::all_reduce);
+  }
+
+  void add_row(const Row& row, const Team& team, std::vector<double>& greatest) const {
+    const Team::InRole& in = team.roles[static_cast<std::size_t>(row.role)];
+    for (std::size_t i = 0; i < in.group.size(); ++i) {
+      double& most = greatest[index(in.group[i], row.kind)];
+      most = std::max(most, out_.demand[row.cost_class + in.variant[i]]);
+    }
+  }
+
+  void add_path(std::uint32_t g, std::uint32_t kind, double greatest) {
+    const Group& group = p_.groups[g];
+    const Pattern how = pattern(static_cast<Kind>(kind + static_cast<std::uint32_t>(Kind::all_reduce)));
+    const auto path = static_cast<std::uint32_t>(paths_.size());
+    const std::uint32_t stage = stage_ranks_ > 0 ? group.members.front().i / stage_ranks_ : 0;
+    paths_.push_back({g, kind, (stage * role_count + static_cast<std::uint32_t>(group.role)) * SharedInput::kinds + kind, greatest, {}});
+    out_.path[g * SharedInput::kinds + kind] = path;
+    double peak = 0;
+    add_loads(topology_.loads(group.members, how), path, &peak);
+    peaks_.push_back(peak);
+    if (group.copies > 1) add_copies(group, how, path);
+  }
+
+  void add_loads(const std::vector<LinkLoad>& loads, std::uint32_t path, double* peak) {
+    for (const LinkLoad& load : loads) {
+      const double seconds = load.bytes_per_byte / topology_.links()[load.link.i].capacity.v;
+      loads_.push_back({load.link.i, path, seconds});
+      if (peak) *peak = std::max(*peak, seconds);
+    }
+  }
+
+  // The groups that a folded group stands for are shifts of it within its stage, where ranks are numbered regularly:
+  // those of equal signature, as many as there are. A group of stride s and n members has one of each s ranks and
+  // s n further on.
+  void add_copies(const Group& group, Pattern how, std::uint32_t path) {
+    const std::uint32_t first = group.members.front().i, base = first / stage_ranks_ * stage_ranks_;
+    const auto n = static_cast<std::uint32_t>(group.members.size());
+    const std::int64_t step = n > 1 ? std::int64_t{group.members[1].i} - first : 1;
+    const auto stride = static_cast<std::uint32_t>(step < 0 ? -step : step);
+    std::uint32_t left = group.copies - 1;
+    std::vector<RankId> shifted(n);
+    for (std::uint32_t k = 0; left > 0; ++k) {
+      const std::uint32_t at = base + k / stride * stride * n + k % stride;
+      if (at >= base + stage_ranks_) break;
+      if (at == first) continue;
+      for (std::uint32_t m = 0; m < n; ++m) shifted[m] = {group.members[m].i + at - first};
+      if (!(signature(cluster_, shifted) == group.signature)) continue;
+      add_loads(topology_.loads(shifted, how), path, nullptr);
+      --left;
+    }
+  }
+
+  // One pass over the loads, link by link: sums what a path's copies put on it, and keeps it if it can be full.
+  void keep_links() {
+    std::vector<std::vector<engine::Share>> columns;   // of kept links, by path: link is the path here
+    std::vector<engine::Share> column;
+    for (std::size_t i = 0; i < loads_.size();) {
+      const std::uint32_t link = loads_[i].link;
+      column.clear();
+      for (; i < loads_.size() && loads_[i].link == link; ++i) {
+        if (column.empty() || column.back().link != loads_[i].path) column.push_back({loads_[i].path, 0});
+        column.back().weight += loads_[i].seconds;
+      }
+      const double capacity = carried(column);
+      if (greatest_sum(column) <= capacity * (1 + rounding)) continue;
+      for (engine::Share& s : column) s.weight /= peaks_[s.link] * capacity;
+      columns.push_back(column);
+    }
+    const auto before = [](const engine::Share& a, const engine::Share& b) {
+      return std::tie(a.link, a.weight) < std::tie(b.link, b.weight);
+    };
+    std::sort(columns.begin(), columns.end(), [&](const auto& a, const auto& b) {
+      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), before);
+    });
+    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+    out_.links = static_cast<std::uint32_t>(columns.size());
+    for (std::uint32_t l = 0; l < out_.links; ++l)
+      for (const engine::Share& s : columns[l]) paths_[s.link].shares.push_back({l, s.weight});
+  }
+
+  // What a link carries, in parts of its capacity: 1, or what the alike groups of one stage take at their price.
+  double carried(const std::vector<engine::Share>& column) {
+    alike_.clear();
+    double most = 1;
+    for (const engine::Share& s : column) {
+      const Path& path = paths_[s.link];
+      const double use = s.weight * path.greatest;
+      const auto same = std::find_if(alike_.begin(), alike_.end(), [&](const auto& a) { return a.first == path.alike; });
+      const double sum = same == alike_.end() ? alike_.emplace_back(path.alike, use).second : same->second += use;
+      most = std::max(most, sum);
+    }
+    return most;
+  }
+
+  // At most what all groups take at once: of a group's paths, one at a time. A group's paths are adjacent.
+  double greatest_sum(const std::vector<engine::Share>& column) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < column.size();) {
+      double most = 0;
+      const std::uint32_t group = paths_[column[i].link].group;
+      for (; i < column.size() && paths_[column[i].link].group == group; ++i)
+        most = std::max(most, column[i].weight * paths_[column[i].link].greatest);
+      sum += most;
+    }
+    return sum;
+  }
+
+  // Paths with a link left get their numbers; a message has one for both ends.
+  void number_paths() {
+    for (std::size_t i = 0; i < paths_.size(); ++i) {
+      const Path& path = paths_[i];
+      std::uint32_t& number = out_.path[path.group * SharedInput::kinds + path.kind];
+      if (path.shares.empty()) {
+        number = SharedInput::no_path;
+        continue;
+      }
+      number = static_cast<std::uint32_t>(out_.peak.size());
+      if (static_cast<Kind>(path.kind + static_cast<std::uint32_t>(Kind::all_reduce)) == Kind::send)
+        (&number)[static_cast<std::size_t>(Kind::receive) - static_cast<std::size_t>(Kind::send)] = number;
+      out_.peak.push_back(peaks_[i]);
+      out_.shares.insert(out_.shares.end(), path.shares.begin(), path.shares.end());
+      out_.first_share.push_back(static_cast<std::uint32_t>(out_.shares.size()));
+    }
+  }
+
+  const Program& p_;
+  std::span<const Price> prices_;
+  const Cluster& cluster_;
+  const Topology& topology_;
+  std::uint32_t stage_ranks_ = 0;
+  std::vector<Path> paths_;
+  std::vector<double> peaks_;                          // by path, of one group
+  std::vector<Load> loads_;
+  std::vector<std::pair<std::uint32_t, double>> alike_;
+  SharedInput out_;
+};
+
+}  // namespace
+
+bool SharedInput::empty() const {
+  return shares.empty() && std::all_of(slowdown.begin(), slowdown.end(), [](double s) { return s == 1; });
+}
+
+SharedInput shared_input(const Program& p, std::span<const Price> prices, const Cluster& cluster, const Topology& topology,
+                         std::span<const double> slowdown) {
+  ORRERY_CHECK(prices.size() == p.classes.size() && slowdown.size() == p.classes.size());
+  return Builder(p, prices, cluster, topology).run(slowdown);
+}
+
+}  // namespace orrery
