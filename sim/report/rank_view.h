@@ -1,0 +1,48 @@
+// One player's instructions in id order: what a rank does, read from blocks and calls without expanding the rest
+// of the Program. Immutable; holds references to the Program and Timeline, which must outlive it.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sim/program/program.h"
+
+namespace orrery {
+
+class RankView {
+ public:
+  static constexpr std::uint32_t none = ~0u;
+  struct Item {
+    std::uint32_t id = 0, call = 0, row = 0;    // row: into Program::rows
+    std::uint32_t cost_class = 0;               // with the player's variant
+    std::uint32_t previous = none;              // item before it on its stream
+  };
+
+  RankView(const Program&, const Timeline&, std::uint32_t team, std::uint32_t player);
+
+  std::span<const Item> items() const { return items_; }
+  const Row& row(const Item& i) const { return program_->rows[i.row]; }
+  Tick start(const Item& i) const { return timeline_->start[i.id]; }
+  Tick end(const Item& i) const { return timeline_->end[i.id]; }
+
+  // When the instruction's meeting began, and the player whose start that was: the last of its members to come, of
+  // equals this player. Its own start if it is no meeting.
+  struct Begin { Tick at; std::uint32_t team = 0, player = 0, id = 0; };
+  Begin begin(const Item&) const;
+
+  // The item of an id of this player; none if it has no such instruction.
+  std::uint32_t find(std::uint32_t id) const;
+
+  // The item among its stream's previous one and its waits that ended last, or none. Ties: the largest id.
+  std::uint32_t last_before(const Item&) const;
+
+ private:
+  void append(std::uint32_t call, std::uint32_t row, std::uint32_t id, std::uint32_t (&latest)[stream_count]);
+
+  const Program* program_;
+  const Timeline* timeline_;
+  std::uint32_t team_, player_;
+  std::vector<Item> items_;
+};
+
+}  // namespace orrery
