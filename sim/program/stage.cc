@@ -85,8 +85,8 @@ void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward)
   const UnitUse& use = s.units[unit];
   const bool layer = unit > 0 && unit + 1 < s.units.size();
   const Buffer whole{Component::gathered, Lifetime::transient, training_.precision.parameters, flat(shard(*use.unit) * data_ranks_), "gathered weights"};
-  // Edges, and layers that are kept, stay gathered from the forward to the backward pass of a single stage.
-  const bool kept = (layer ? !use.reshard : true) && plan_.pp == 1;
+  // The head, and layers that are kept, stay gathered from the forward to the backward pass of a single stage.
+  const bool kept = (layer ? !use.reshard : s.shape.last && unit == head_unit_index(s)) && plan_.pp == 1;
   Tensor to;
   if (kept) {
     to = builder_.buffer(whole, gathered_home(unit), Place::fixed, !backward, backward);
