@@ -1,81 +1,64 @@
-// Max-min fair levels by the definition, as slow as it is simple: the oracle for engine::MaxMin (whose header has the
-// problem). Flows and links are as there; each round looks at everything.
-//
-// Progressive filling: all flows that have not stopped are at one level. Raise it until a flow reaches its bound or a
-// link is full; stop those flows, or all flows of that link; repeat. At most one round a flow, each of which visits all
-// flows of all links: O(flows^2 * links).
+// Max-min fairness from its definition: a full solve by filling, without components or any bookkeeping, and the
+// certificate by which any solution can be checked.
 #pragma once
 #include <algorithm>
-#include <cstdint>
+#include <cstddef>
 #include <limits>
 #include <vector>
 
-namespace orrery::test {
+namespace orrery::reference {
 
-struct MaxMinFlow {
-  struct Use {
-    std::uint32_t link = 0;
-    double weight = 0;               // of the link's capacity at level 1; > 0
-  };
-  std::vector<Use> uses;             // each link at most once
-  double bound = 1;                  // > 0
+struct Sharing {
+  std::vector<double> bound;                 // by flow
+  std::vector<std::vector<double>> weight;   // by flow and link; 0: does not use it
 };
 
-// The level of each flow.
-inline std::vector<double> max_min(std::uint32_t links, const std::vector<MaxMinFlow>& flows) {
-  std::vector<double> level(flows.size(), -1);  // -1: has not stopped
-  for (;;) {
-    double next = std::numeric_limits<double>::infinity();
-    for (std::size_t f = 0; f < flows.size(); ++f) {
-      if (level[f] < 0) next = std::min(next, flows[f].bound);
-    }
-    std::vector<double> fills_at(links, std::numeric_limits<double>::infinity());
-    for (std::uint32_t l = 0; l < links; ++l) {
-      double taken = 0, rising = 0;
-      for (std::size_t f = 0; f < flows.size(); ++f) {
-        for (const MaxMinFlow::Use& u : flows[f].uses) {
-          if (u.link == l) (level[f] < 0 ? rising : taken) += u.weight * (level[f] < 0 ? 1 : level[f]);
-        }
-      }
-      if (rising > 0) fills_at[l] = std::max(0.0, (1 - taken) / rising);
-      next = std::min(next, fills_at[l]);
-    }
-    bool stopped = false;
-    for (std::size_t f = 0; f < flows.size(); ++f) {
-      if (level[f] >= 0) continue;
-      bool stop = flows[f].bound <= next;
-      for (const MaxMinFlow::Use& u : flows[f].uses) stop = stop || fills_at[u.link] <= next;
-      if (!stop) continue;
-      level[f] = next;
-      stopped = true;
-    }
-    if (!stopped) return level;
-  }
+inline double used(const Sharing& s, const std::vector<double>& level, std::size_t link) {
+  double sum = 0;
+  for (std::size_t f = 0; f < level.size(); ++f) sum += s.weight[f][link] * level[f];
+  return sum;
 }
 
-// Whether levels are feasible and each flow is held back, by the theorem that characterises max-min fairness: a flow
-// is at its bound, or uses a full link on which no flow is higher (Bertsekas and Gallager, Data Networks, 1992,
-// §6.5.2). A check that does not fill.
-inline bool is_max_min_fair(std::uint32_t links, const std::vector<MaxMinFlow>& flows, const std::vector<double>& level,
-                            double tolerance = 1e-9) {
-  std::vector<double> used(links), highest(links);
-  for (std::size_t f = 0; f < flows.size(); ++f) {
-    if (level[f] < 0 || level[f] > flows[f].bound + tolerance) return false;
-    for (const MaxMinFlow::Use& u : flows[f].uses) {
-      used[u.link] += u.weight * level[f];
-      highest[u.link] = std::max(highest[u.link], level[f]);
+inline std::vector<double> max_min(const Sharing& s) {
+  const std::size_t flows = s.bound.size(), links = flows ? s.weight[0].size() : 0;
+  std::vector<double> level(flows, -1);      // negative: not fixed yet
+  for (std::size_t fixed = 0; fixed < flows;) {
+    double least = std::numeric_limits<double>::infinity();
+    std::vector<double> full(links, least);
+    for (std::size_t l = 0; l < links; ++l) {
+      double taken = 0, rising = 0;
+      for (std::size_t f = 0; f < flows; ++f) level[f] < 0 ? rising += s.weight[f][l] : taken += s.weight[f][l] * level[f];
+      if (rising > 0) full[l] = (1 - taken) / rising;
+      least = std::min(least, full[l]);
     }
+    for (std::size_t f = 0; f < flows; ++f)
+      if (level[f] < 0) least = std::min(least, s.bound[f]);
+    std::vector<std::size_t> stop;
+    for (std::size_t f = 0; f < flows; ++f) {
+      bool stops = level[f] < 0 && s.bound[f] <= least * (1 + 1e-12);
+      for (std::size_t l = 0; l < links; ++l) stops |= level[f] < 0 && s.weight[f][l] > 0 && full[l] <= least * (1 + 1e-12);
+      if (stops) stop.push_back(f);
+    }
+    for (const std::size_t f : stop) level[f] = s.bound[f] <= least * (1 + 1e-12) ? s.bound[f] : least;
+    fixed += stop.size();
   }
-  if (std::any_of(used.begin(), used.end(), [&](double u) { return u > 1 + tolerance; })) return false;
-  for (std::size_t f = 0; f < flows.size(); ++f) {
-    const auto holds = [&](const MaxMinFlow::Use& u) {
-      return used[u.link] >= 1 - tolerance && level[f] >= highest[u.link] - tolerance;
-    };
-    if (level[f] < flows[f].bound - tolerance && std::none_of(flows[f].uses.begin(), flows[f].uses.end(), holds)) {
-      return false;
+  return level;
+}
+
+// Feasible, and every flow is at its bound or has a full link on which no flow is higher (Bertsekas and Gallager, §6.5.2).
+inline bool is_max_min(const Sharing& s, const std::vector<double>& level, double tolerance = 1e-9) {
+  const std::size_t flows = s.bound.size(), links = flows ? s.weight[0].size() : 0;
+  for (std::size_t l = 0; l < links; ++l)
+    if (used(s, level, l) > 1 + tolerance) return false;
+  for (std::size_t f = 0; f < flows; ++f) {
+    bool held = level[f] >= s.bound[f] * (1 - tolerance);
+    for (std::size_t l = 0; l < links && !held; ++l) {
+      held = s.weight[f][l] > 0 && used(s, level, l) >= 1 - tolerance;
+      for (std::size_t g = 0; g < flows; ++g) held &= s.weight[g][l] == 0 || level[g] <= level[f] * (1 + tolerance);
     }
+    if (!held || level[f] > s.bound[f] * (1 + tolerance)) return false;
   }
   return true;
 }
 
-}  // namespace orrery::test
+}  // namespace orrery::reference
