@@ -70,13 +70,20 @@ std::string stem(std::string_view path) {
   return std::string(path.substr(0, path.rfind('.')));
 }
 
+// A member that is an object: the thing itself or a reference, of which `example` is one.
+Reader part(const Reader& r, std::string_view key, std::string_view example) {
+  const std::string expected = "an object: the " + std::string(key) + " itself or a reference such as " + std::string(example);
+  if (!r.has(key) || !r.value().find(key)->is(Json::Kind::object)) r.fail_at(key, expected);
+  return r.object(key);
+}
+
 Scenario read(Library& library, const Reader& r) {
   Scenario s;
   s.name = r.string_or("name", stem(r.where().file));
-  s.model = read_model_part(library, r.object("model"));
-  s.cluster = read_cluster_part(library, r.object("cluster"));
+  s.model = read_model_part(library, part(r, "model", R"({"preset": "llama3-8b"})"));
+  s.cluster = read_cluster_part(library, part(r, "cluster", R"({"preset": "h100-sxm", "nodes": 8})"));
   s.training = read_training(r.object("train"));
-  if (const auto plan = r.object_if("plan")) s.plan = read_plan_part(library, *plan);
+  if (r.has("plan")) s.plan = read_plan_part(library, part(r, "plan", R"({"file": "plan.json"})"));
   if (const auto search = r.object_if("search")) s.search = read_search(*search);
   if (const auto objective = r.object_if("objective")) s.objective = read_objective(*objective, s.training, s.cluster);
   s.calibration = r.has("calibration") ? find_calibration(library, r.string("calibration"), r.where("calibration"))
@@ -114,7 +121,9 @@ Plan find_plan(Library& library, std::string_view name_or_path, const Where& by)
 }
 
 std::string find_calibration(const Library& library, std::string_view name_or_path, const Where& by) {
-  return library.locate(Kind::calibration, name_or_path, by);
+  const std::string path = library.locate(Kind::calibration, name_or_path, by);
+  if (!library.exists(path)) fail(by, "a calibration: a preset or the path of a file", "no file at " + quoted(path, 200));
+  return path;
 }
 
 std::string default_calibration(Library& library, const Cluster& cluster, const Where& by) {

@@ -88,7 +88,7 @@ class Builder {
 
   template <class Exception>
   bool parse_error(std::size_t, const std::string&, const Exception& e) {
-    const bool next_line = position_->column == 0 && position_->line > 1;
+    const bool line_end = position_->column == 0;
     const std::string_view what = e.what();
     if (what.find("number overflow") != std::string_view::npos) {
       const std::size_t from = what.find('\'');
@@ -99,9 +99,9 @@ class Builder {
     std::size_t from = what.find(" - ");
     from = from == std::string_view::npos ? 0 : from + 3;
     const std::string_view reason = what.substr(from, what.find("; last read") - from);
-    return refuse(next_line ? position_->line - 1 : position_->line,
-                  "not JSON: " + std::string(reason) +
-                      (next_line ? " at the end of the line" : " in column " + std::to_string(position_->column)));
+    const int line = line_end && position_->line > 1 ? position_->line - 1 : position_->line;
+    const std::string column = line_end ? "end of line" : "column " + std::to_string(position_->column);
+    return refuse(line, "not JSON (" + column + "): " + std::string(reason));
   }
 
   Json root;

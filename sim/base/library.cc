@@ -90,10 +90,13 @@ std::string Library::preset(Kind kind, std::string_view name, const Where& by) c
     const std::string path = base + "/" + std::string(directory(kind)) + "/" + std::string(name) + std::string(suffix);
     if (plain && files_->exists(path)) return path;
   }
+  constexpr std::size_t most_listed = 8;
   const std::vector<std::string> known = presets(kind);
   std::string expected = "a preset of a " + what;
-  if (const auto slip = nearest(name, known)) {
+  if (const auto slip = nearest(name.substr(0, ends_in_json(name) ? name.size() - suffix.size() : name.size()), known)) {
     expected += " such as " + quoted(*slip);
+  } else if (known.size() > most_listed) {
+    expected += " (orrery list shows them)";
   } else if (!known.empty()) {
     expected += " (";
     for (std::size_t i = 0; i < known.size(); ++i) expected += (i == 0 ? "" : ", ") + known[i];
@@ -108,6 +111,7 @@ std::string Library::locate(Kind kind, std::string_view reference, const Where& 
 }
 
 Library::Reference Library::reference(const Reader& part, Kind kind) const {
+  if (kind == Kind::scenario) return {};
   const bool preset_named = part.has("preset"), file_named = part.has("file");
   if (!preset_named && !file_named) return {};
   if (preset_named && file_named) part.fail_at("file", "either \"preset\" or \"file\", not both");

@@ -43,7 +43,7 @@ std::string describe(const Json& v) {
     case Json::Kind::null: return "null";
     case Json::Kind::boolean: return v.boolean() ? "true" : "false";
     case Json::Kind::integer: return std::to_string(v.integer());
-    case Json::Kind::real: return shortest(v.real());
+    case Json::Kind::real: return v.dump(false);
     case Json::Kind::string: return quoted(v.string());
     case Json::Kind::array: return items_text(v.items().size());
     case Json::Kind::object: break;
@@ -106,6 +106,7 @@ Reader Reader::child(std::string_view key, const Json& value) const {
 }
 
 void Reader::schema(std::string_view expected) {
+  has("$schema");  // editors look there for the JSON Schema of a file
   const std::string wanted = quoted(expected);
   const Json& found = member("schema", wanted);
   if (!found.is(Json::Kind::string) || found.string() != expected) fail_at("schema", wanted);
@@ -280,16 +281,13 @@ void Reader::done() const {
   for (const Json::Member& m : value_->members()) {
     if (std::find(asked_->begin(), asked_->end(), m.first) != asked_->end()) continue;
     std::vector<std::string> free;
-    for (const std::string& name : *asked_)
+    std::string known;
+    for (const std::string& name : *asked_) {
       if (value_->find(name) == nullptr) free.push_back(name);
-    std::string message = "unknown member";
-    if (const auto slip = nearest(m.first, free)) {
-      message += ", did you mean " + quoted(*slip) + "?";
-    } else {
-      message += asked_->empty() ? ", none is known here" : "; known here:";
-      for (std::size_t i = 0; i < asked_->size(); ++i) message += (i == 0 ? " " : ", ") + (*asked_)[i];
+      if (!name.starts_with('$')) known += (known.empty() ? "" : ", ") + name;
     }
-    fail(where(m.first), message);
+    if (const auto slip = nearest(m.first, free)) fail(where(m.first), "unknown member, did you mean " + quoted(*slip) + "?");
+    fail(where(m.first), known.empty() ? "unknown member, none is known here" : "unknown member; known here: " + known);
   }
 }
 

@@ -37,7 +37,8 @@ class Reader {
   bool has(std::string_view key) const;      // also marks the key as known
   bool given(std::string_view key) const;    // has() and not null, for formats of others that write null for none
 
-  void schema(std::string_view expected);    // the member "schema", checked before anything else
+  // The member "schema", checked before anything else; "$schema", which is for editors, is then known too.
+  void schema(std::string_view expected);
   Reader object(std::string_view key) const;
   std::optional<Reader> object_if(std::string_view key) const;
   std::vector<Reader> array(std::string_view key) const;       // of any values; Readers of the items

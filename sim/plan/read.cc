@@ -23,7 +23,7 @@ std::vector<LayerStrategy> read_layers(const Reader& r) {
     return {all};
   }
   for (const char* key : {"zero", "recompute", "reshard"})
-    if (r.has(key)) r.fail_at(key, "this in the items of \"layers\", since there are some");
+    if (r.has(key)) r.fail_at(key, "this in the items of \"layers\" instead");
   std::vector<LayerStrategy> out;
   for (const Reader& run : r.array("layers")) {
     const std::int64_t count = run.integer_or("count", 1, 1, most_layers);
@@ -91,6 +91,8 @@ Precision read_precision(const Reader& train) {
     }
     return p;
   }
+  if (!train.value().find("precision")->is(Json::Kind::object))
+    train.fail_at("precision", "a type such as \"bf16\", or an object of types");
   const Reader r = train.object("precision");
   p.compute = read_dtype(r, "compute", p.compute);
   p.parameters = read_dtype(r, "parameters", p.parameters);

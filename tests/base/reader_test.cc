@@ -68,7 +68,7 @@ TEST(Reader, NamesFileLinePointerExpectedAndFound) {
   EXPECT_EQ(at(R"({"o": {"l": ["x"]}})", [](Reader& r) { r.object("o").array("l")[0].as_number(0, 1.5); }),
             "a.json:1: /o/l/0: expected a number from 0 to 1.5, found \"x\"");
   EXPECT_EQ(at(R"({"n": 1.0})", [](Reader& r) { r.integer("n", 0, std::numeric_limits<std::int64_t>::max()); }),
-            "a.json:1: /n: expected an integer of at least 0, found 1");
+            "a.json:1: /n: expected an integer of at least 0, found 1.0");
   EXPECT_EQ(at(R"({"w": 400})", [](Reader& r) { r.bandwidth("w"); }),
             "a.json:1: /w: expected a bandwidth such as \"400 Gb/s\", found 400");
   EXPECT_EQ(at(R"({"w": "0 Gb/s"})", [](Reader& r) { r.bandwidth("w"); }),

@@ -69,7 +69,7 @@ TEST(PlanFile, ReadsBackWhatItWrites) {
 TEST(PlanFile, NamesTheMemberThatIsWrong) {
   const auto error = [](std::string_view rest) { return error_of([&] { read(plan(rest)); }); };
   EXPECT_EQ(error(R"(, "zero": 2, "layers": [{}])"),
-            "p.json:1: /zero: expected this in the items of \"layers\", since there are some, found 2");
+            "p.json:1: /zero: expected this in the items of \"layers\" instead, found 2");
   EXPECT_EQ(error(R"(, "tp": 16384, "dp": 16384)"), "p.json:1: expected tp * cp * dp * pp of at most 4000000, found 268435456");
   EXPECT_EQ(error(R"(, "layers": [{"count": 6000}, {"count": 6000}])"),
             "p.json:1: /layers: expected at most 10000 layers, found an array of 2 items");
