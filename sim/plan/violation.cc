@@ -23,7 +23,6 @@ Found degrees(const Cluster& cluster, const Plan& plan) {
     return mistake("", "tp*cp*dp*pp = " + number(product) + " ranks, but the cluster has " +
                            number(cluster.ranks()) + " devices");
   }
-  if (plan.cp > 1) return unsupported("/cp", "context parallelism (cp = " + number(plan.cp) + ")");
   if (plan.ep > 1) return unsupported("/ep", "expert parallelism (ep = " + number(plan.ep) + ")");
   return {};
 }
@@ -42,9 +41,13 @@ Found shards(const Model& model, const Training& training, const Plan& plan) {
   }
   if (plan.sequence_parallel && plan.tp == 1)
     return mistake("/sequence_parallel", "sequence parallelism needs tensor parallelism (tp > 1)");
-  if (plan.sequence_parallel && training.sequence % plan.tp != 0) {
-    return mistake("/sequence_parallel", "sequence parallelism over " + number(plan.tp) +
-                                             " ranks does not divide a sequence of " + number(training.sequence));
+  if (training.sequence % plan.cp != 0)
+    return mistake("/cp", "context parallelism of " + number(plan.cp) + " does not divide a sequence of " + number(training.sequence));
+  if (plan.cp > 1 && plan.attention == AttentionKernel::unfused)
+    return unsupported("/cp", "context parallelism with unfused attention");
+  if (plan.sequence_parallel && plan.micro_batch * training.sequence / plan.cp % plan.tp != 0) {
+    return mistake("/sequence_parallel", "sequence parallelism over " + number(plan.tp) + " ranks does not divide " +
+                                             number(plan.micro_batch * training.sequence / plan.cp) + " tokens of a micro-batch");
   }
   return {};
 }
@@ -62,7 +65,7 @@ Found batches(const Training& training, const Plan& plan) {
 Found stages(const Model& model, const Training& training, const Plan& plan) {
   const std::int64_t chunks = std::int64_t{plan.pp} * plan.virtual_stages;
   if (plan.virtual_stages < 1) return mistake("/virtual_stages", "a rank has at least 1 virtual stage");
-  if (chunks > model.depth())
+  if (plan.stage_layers.empty() && chunks > model.depth())
     return mistake("/pp", number(chunks) + " virtual stages for " + number(model.depth()) + " layers");
   if (!plan.stage_layers.empty()) {
     if (static_cast<std::int64_t>(plan.stage_layers.size()) != chunks)
@@ -70,9 +73,11 @@ Found stages(const Model& model, const Training& training, const Plan& plan) {
     std::int64_t sum = 0;
     for (int n : plan.stage_layers) {
       if (n < 0) return mistake("/stage_layers", "a virtual stage of " + number(n) + " layers");
-      if (n == 0) return unsupported("/stage_layers", "a virtual stage without layers");
       sum += n;
     }
+    for (std::size_t i = 1; i + 1 < plan.stage_layers.size(); ++i)
+      if (plan.stage_layers[i] == 0) return unsupported("/stage_layers", "a virtual stage without layers between others");
+    if (chunks == 1 && plan.stage_layers[0] == 0) return mistake("/stage_layers", "the only stage has no layers");
     if (sum != model.depth())
       return mistake("/stage_layers", "the stages hold " + number(sum) + " layers, the model has " + number(model.depth()));
   }

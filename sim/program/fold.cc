@@ -56,6 +56,12 @@ void Folding::list_groups(const Cluster& cluster, const Plan& plan, bool embeddi
       for (std::uint32_t t = 0; t < tp; ++t) list_.push_back({base + first + t});
       add_group(cluster, Role::tensor, Role::tensor);
     }
+    const std::uint32_t ring = tp * static_cast<std::uint32_t>(plan.cp);
+    for (std::uint32_t first = 0; plan.cp > 1 && first < stage_ranks_; first += first % ring + 1 == tp ? ring - tp + 1 : 1) {
+      list_.clear();
+      for (std::uint32_t c = 0; c < ring; c += tp) list_.push_back({base + first + c});
+      add_group(cluster, Role::context, Role::context);
+    }
     for (std::uint32_t t = 0; stage_ranks_ > tp && t < tp; ++t) {
       list_.clear();
       for (std::uint32_t r = t; r < stage_ranks_; r += tp) list_.push_back({base + r});

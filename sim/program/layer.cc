@@ -104,9 +104,32 @@ void LayerEmitter::writes_if_there(Tensor g, std::string_view name) {
   if (unit_->find(name)) builder_.also_write(view(g, *unit_, name));
 }
 
+// Fused attention over the whole sequence. Context parallelism (ring attention, zig-zag order: every step is an
+// equal share of the causal work): in each of cp steps a rank attends to the keys and values that it holds and
+// passes them on meanwhile; backward their gradients travel with them.
+template <class Attend>
+void LayerEmitter::ring(Pass pass, Attend&& attend) {
+  Op chunk = op(OpName::attention, pass);
+  chunk.n /= shard_.cp;
+  const std::int64_t kv = 2 * std::int64_t{(layer_->attention.kv_heads + shard_.tp - 1) / shard_.tp} * layer_->attention.head_dim;
+  const std::int64_t travelling = pass == Pass::input_gradient ? 2 * kv : kv;
+  Tensor held = saved_.qkv;
+  for (int step = 0; step < shard_.cp; ++step) {
+    Tensor next = held;
+    if (step + 1 < shard_.cp) {
+      next = builder_.transient("keys and values of a neighbour", Component::workspace, DType::bf16, matrix(shard_.tokens(), travelling));
+      builder_.communicate(Stream::context, Kind::exchange, Role::context, {next.shape.elements() * 2}, DType::bf16, {held}, {next});
+    }
+    attend(chunk, held);
+    held = next;
+  }
+}
+
 void LayerEmitter::core_forward(Pass pass, Tensor to) {
   if (plan_.attention == AttentionKernel::fused) {
-    builder_.compute(op(OpName::attention, pass), {saved_.qkv}, {to, saved_.statistics});
+    ring(pass, [&](const Op& chunk, Tensor kv) {
+      builder_.compute(chunk, {saved_.qkv, kv}, {to, saved_.statistics});
+    });
     return;
   }
   const Tensor scores = builder_.transient("scores", Component::workspace, DType::bf16, {{shard_.micro_batch, layer_->attention.heads / shard_.tp, shard_.sequence, shard_.sequence}});
@@ -206,7 +229,9 @@ void LayerEmitter::mlp_backward(Tensor w, Tensor g, Tensor dy, Tensor dx2, bool 
 
 void LayerEmitter::core_backward(Tensor d_core, Tensor d_qkv) {
   if (plan_.attention == AttentionKernel::fused) {
-    builder_.compute(op(OpName::attention, Pass::input_gradient), {d_core, saved_.qkv, saved_.core, saved_.statistics}, {d_qkv});
+    ring(Pass::input_gradient, [&](const Op& chunk, Tensor kv) {
+      builder_.compute(chunk, {d_core, saved_.qkv, saved_.core, saved_.statistics, kv}, {d_qkv});
+    });
     return;
   }
   if (strategy_.recompute == Recompute::selective) {

@@ -37,6 +37,8 @@ class LayerEmitter {
   Tensor kept(std::string_view name, DType, Shape, Keep keep, bool backward);
   void attention_forward(Tensor x, Tensor w, Pass pass);
   void mlp_forward(Tensor w, Tensor y, Pass pass, bool stop_early);
+  template <class Attend>
+  void ring(Pass pass, Attend&& attend);
   void core_forward(Pass pass, Tensor to);
   void core_backward(Tensor d_core, Tensor d_qkv);
   void mlp_backward(Tensor w, Tensor g, Tensor dy, Tensor dx2, bool accumulate);

@@ -200,7 +200,9 @@ void StageEmitter::forward(StageBlocks& s) {
   Tensor message;
   const bool from_message = !s.shape.first;
   if (from_message && scattered()) message = received(false, true);
-  Tensor x = layer_input(s, 0, false);
+  const Buffer output{Component::messages, Lifetime::message, half_, layers_.activation_shape(), "output"};
+  const auto stage_output = [&] { return builder_.buffer(output, output_home, Place::output, true, false); };
+  Tensor x = n == 0 && !s.shape.last ? stage_output() : layer_input(s, 0, false);
   if (from_message && scattered()) gathered_message(message, x);
   if (s.shape.first) {
     prefetch(s, position++, false);
@@ -210,20 +212,19 @@ void StageEmitter::forward(StageBlocks& s) {
   for (std::size_t i = 0; i < n; ++i) {
     prefetch(s, position++, false);
     const bool out = i + 1 == n && !s.shape.last;
-    const Buffer output{Component::messages, Lifetime::message, half_, layers_.activation_shape(), "output"};
-    const Tensor y = out ? builder_.buffer(output, output_home, Place::output, true, false) : layer_input(s, i + 1, false);
+    const Tensor y = out ? stage_output() : layer_input(s, i + 1, false);
     layers_.select(model_.kinds[s.shape.kinds[i]], layer_units_[s.shape.kinds[i]], s.shape.strategies[i], static_cast<std::uint32_t>(i));
     layers_.forward(x, weights(s, i + 1, false), y, s.shape.strategies[i].recompute == Recompute::full ? Keep::drop : Keep::stash);
     x = y;
   }
-  const Tensor output = x;
+  const Tensor result = x;
   if (s.shape.last) {
     builder_.set_layer(static_cast<std::uint32_t>(n));
     const std::size_t h = head_unit_index(s);
     if (h != 0) prefetch(s, position++, false);
     head_forward(s, x, weights(s, h, false));
   }
-  s.forward = links(output, from_message ? builder_.first_reader(input) : 0);
+  s.forward = links(result, from_message ? builder_.first_reader(input) : 0);
   s.forward.unit_rows.assign(n + 2, BlockBuilder::none);
   for (std::size_t u = 0; u < n + 2; ++u)
     if (have_weights_[u]) s.forward.unit_rows[u] = builder_.first_reader(held_weights_[u]);
@@ -264,7 +265,7 @@ void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tenso
     builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, bytes, half_, {normed}, {again});
     builder_.after(builder_.last_row(Stream::compute));
   }
-  const Tensor d_normed = builder_.transient("final norm gradient", Component::workspace, half_, layers_.activation_shape());
+  const Tensor d_normed = model_.final_norm ? builder_.transient("final norm gradient", Component::workspace, half_, layers_.activation_shape()) : dx;
   const Tensor partial = plan_.sequence_parallel ? builder_.transient("partial head gradient", Component::workspace, half_, whole_shape) : d_normed;
   builder_.compute(edge(OpName::logits, Pass::input_gradient), {logits, view(w, unit, matrix_name)}, {partial});
   if (plan_.tp > 1) {
@@ -339,7 +340,9 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
     if (reduce || s.units[u].zero >= Zero::gradients) reduce_bucket(s, u, flush);
   };
   const Shape act = layers_.activation_shape();
-  Tensor dy = builder_.transient("output gradient", Component::workspace, half_, act);
+  const Buffer output{Component::messages, Lifetime::message, half_, act, "input gradient"};
+  const auto stage_output = [&] { return builder_.buffer(output, output_gradient_home, Place::output, true, false); };
+  Tensor dy = n == 0 && s.shape.last ? stage_output() : builder_.transient("output gradient", Component::workspace, half_, act);
   Tensor input = dy;
   if (s.shape.last) {
     const std::size_t h = head_unit_index(s);
@@ -356,8 +359,7 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
   for (std::size_t i = n; i-- > 0;) {
     prefetch(s, position++, true);
     const bool out = i == 0 && !s.shape.first;
-    const Buffer output{Component::messages, Lifetime::message, half_, act, "input gradient"};
-    const Tensor dx = out ? builder_.buffer(output, output_gradient_home, Place::output, true, false)
+    const Tensor dx = out ? stage_output()
                           : builder_.transient("layer input gradient", Component::workspace, half_, act);
     const std::uint16_t kind = s.shape.kinds[i];
     layers_.select(model_.kinds[kind], layer_units_[kind], s.shape.strategies[i], static_cast<std::uint32_t>(i));

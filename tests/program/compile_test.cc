@@ -110,6 +110,22 @@ TEST(Compile, TensorCollectivesOfALayer) {
   EXPECT_EQ((backward[{Kind::reduce_scatter, Role::tensor}]), 2 * 3 + 1);
 }
 
+// cp - 1 exchanges of keys and values a layer in each direction, twice as large backward; attention in cp chunks.
+TEST(Compile, ContextRing) {
+  Plan p = plan({.tp = 2});
+  p.cp = 4;
+  const Model model = testing::llama(3, 64, 4, 4, 128, 512);
+  const Program program = compile(model, cluster(8), training(64, 2), p);
+  auto forward = count_communication(program, BlockName::forward, 1), backward = count_communication(program, BlockName::backward, 1);
+  EXPECT_EQ((forward[{Kind::exchange, Role::context}]), 3 * 3);
+  EXPECT_EQ((backward[{Kind::exchange, Role::context}]), 3 * 3);
+  std::int64_t bytes[2] = {0, 0};
+  for (const CostClass& c : program.classes)
+    if (c.kind == Kind::exchange) bytes[bytes[0] != 0] = c.bytes.v;
+  EXPECT_EQ(bytes[0], 2 * 16 * (4 / 2) * 16 * 2);          // K and V of T = 64/4 tokens, 2 heads of 16, bf16
+  EXPECT_EQ(bytes[1], 2 * bytes[0]);
+}
+
 TEST(Compile, OneRankDoesNotCommunicate) {
   for_each_instruction(compile(testing::gpt(2, 64, 4, 512, 32), cluster(1), training(32, 4), plan({})),
                        [](const Instruction& i) { EXPECT_FALSE(is_meeting(i.kind)); });
@@ -140,7 +156,7 @@ TEST(Compile, FlopsAreTheModels) {
   const Model model = testing::gpt(8, 64, 4, 1024, 32);   // a vocabulary that needs no padding
   const Training t = training(32, 8);
   const double expected = model_flops(model, t.global_batch, t.sequence, FlopConvention::megatron).v;
-  for (const testing::Degrees d : {testing::Degrees{1, 1, 1, 1}, {2, 1, 2, 1}, {2, 2, 2, 1}, {1, 4, 1, 2}, {4, 2, 1, 1}}) {
+  for (const testing::Degrees& d : {testing::Degrees{1, 1, 1, 1}, {2, 1, 2, 1}, {2, 2, 2, 1}, {1, 4, 1, 2}, {4, 2, 1, 1}}) {
     Plan p = plan(d);
     p.attention = AttentionKernel::unfused;
     double sum = 0;

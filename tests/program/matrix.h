@@ -18,6 +18,13 @@ struct Case {
 };
 
 // All legal combinations; without ORRERY_TEST_ALL in the environment every `stride`th of them.
+// Two layers in four virtual stages: the first holds the embedding alone, the last the head.
+inline Case edges_apart(int chunks) {
+  Plan p = plan({.tp = 2, .pp = chunks == 1 ? 4 : 2, .chunks = chunks});
+  p.stage_layers = {0, 1, 1, 0};
+  return {gpt(2, 64, 4, 512, 32), cluster(p.ranks(), 4), training(32, 8), p, "edges apart in " + std::to_string(chunks)};
+}
+
 inline std::vector<Case> cases(std::size_t stride = 7) {
   if (std::getenv("ORRERY_TEST_ALL")) stride = 1;
   std::vector<Case> out;
@@ -43,6 +50,18 @@ inline std::vector<Case> cases(std::size_t stride = 7) {
             if (violation(model, c, t, p)) continue;
             if (n++ % stride == 0) out.push_back({model, c, t, p, model.name + " " + summary(p) + " variant " + std::to_string(variant)});
           }
+  for (int cp : {2, 4}) {
+    for (Degrees d : {Degrees{1, 1, 1, 1}, {2, 2, 2, 1}}) {
+      Case c{models[1], {}, training(64, 8), plan(d, Zero::optimizer), ""};
+      c.plan.cp = cp;
+      c.plan.sequence_parallel = d.tp > 1;
+      c.cluster = cluster(c.plan.ranks(), 4);
+      c.name = summary(c.plan);
+      out.push_back(c);
+    }
+  }
+  out.push_back(edges_apart(1));
+  out.push_back(edges_apart(2));
   return out;
 }
 
