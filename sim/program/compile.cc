@@ -198,9 +198,11 @@ std::uint32_t Compilation::add_call(std::uint32_t block, std::uint32_t first_tea
   call.block = block;
   call.first_team = first_team;
   call.first_wait = static_cast<std::uint32_t>(out_.outside_waits.size());
-  std::sort(pending_.begin(), pending_.end(), [](const OutsideWait& a, const OutsideWait& b) {
-    return a.row != b.row ? a.row < b.row : a.call != b.call ? a.call < b.call : a.awaited < b.awaited;
-  });
+  if (pending_.size() > 1) {
+    std::sort(pending_.begin(), pending_.end(), [](const OutsideWait& a, const OutsideWait& b) {
+      return a.row != b.row ? a.row < b.row : a.call != b.call ? a.call < b.call : a.awaited < b.awaited;
+    });
+  }
   out_.outside_waits.insert(out_.outside_waits.end(), pending_.begin(), pending_.end());
   pending_.clear();
   out_.calls.push_back(call);
@@ -279,6 +281,10 @@ void Compilation::play_backward(const Step& step) {
   if (!s.built[variant]) emitter_.backward(s, accumulate, reduce);
   const BlockLinks& links = s.backward[variant];
   if (c.gradient_message != none) wait(links.input_row, c.gradient_message, 1);
+  // A receive that blocks holds up what comes before its first reader too: recomputation.
+  if (c.gradient_message != none && plan_.receive_ahead == 0)
+    for (std::uint32_t row : links.entries)
+      if (row != links.input_row) wait(row, c.gradient_message, 1);
   wait_for_entry(links.entries, team);
   if (mb > 0) {
     // Gradients that are cut after each micro-batch must have left before the next ones are written.

@@ -153,12 +153,14 @@ void Folding::place(Program& program, ClassTable& classes, bool fold) {
   std::unordered_map<std::uint64_t, std::uint32_t> copies;
   if (fold)
     for (const Group& g : groups_) ++copies[g.color];
-  std::vector<std::uint32_t> meeting_of;                     // by Program's group: its meeting within the role
+  struct Numbered { std::uint32_t round = 0, meeting = 0; };
+  std::vector<Numbered> meeting_of;                          // by Program's group: its meeting, if numbered this round
+  std::uint32_t round = 0;
   for (std::size_t role = 0; role < role_count; ++role) {
     const auto r = static_cast<Role>(role);
     const bool joint = r == Role::world || r == Role::embedding;
     std::uint32_t meetings = 0;
-    meeting_of.assign(groups_.size(), none);
+    ++round;
     Team::InRole* last_of_role = nullptr;
     for (Team& team : program.teams) {
       Team::InRole& in = team.roles[role];
@@ -168,7 +170,7 @@ void Folding::place(Program& program, ClassTable& classes, bool fold) {
       // their groups: a pair of stages has one group a pair of players.
       if (!joint) {
         meetings = 0;
-        meeting_of.assign(groups_.size(), none);
+        ++round;
       }
       for (RankId player : team.players) {
         const std::uint32_t g = group_of(r, player.i);
@@ -179,14 +181,16 @@ void Folding::place(Program& program, ClassTable& classes, bool fold) {
           orrery::Group out{group.role, group.signature, {}, fold ? copies[key] : 1};
           out.members.assign(members_.begin() + group.first_member, members_.begin() + group.first_member + group.members);
           program.groups.push_back(std::move(out));
+          meeting_of.emplace_back();
         }
-        if (meeting_of[at->second] == none) meeting_of[at->second] = meetings++;
+        Numbered& numbered = meeting_of[at->second];
+        if (numbered.round != round) numbered = {round, meetings++};
         auto& signatures = classes.signatures(r);
         auto variant = std::find(signatures.begin(), signatures.end(), groups_[g].signature);
         if (variant == signatures.end()) variant = signatures.insert(signatures.end(), groups_[g].signature);
         in.variant.push_back(static_cast<std::uint32_t>(variant - signatures.begin()));
         in.group.push_back(at->second);
-        in.meeting.push_back(meeting_of[at->second]);
+        in.meeting.push_back(numbered.meeting);
       }
       in.meetings = meetings;
       in.closes.assign(team.players.size(), 1);
