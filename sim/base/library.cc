@@ -125,6 +125,12 @@ Library::Reference Library::reference(const Reader& part, Kind kind) const {
   return to;
 }
 
+std::string Library::text(const std::string& path) {
+  std::string content = files_->text(path);
+  note(path, content);
+  return content;
+}
+
 void Library::note(const std::string& path, std::string_view text) {
   const auto same = [&path](const Input& input) { return input.path == path; };
   if (std::any_of(inputs_.begin(), inputs_.end(), same)) return;
@@ -142,9 +148,7 @@ Library::Opened::Opened(Library& owner, const Reference& to) : library(owner), n
   }
   if (!to.by.file.empty() && !library.files_->exists(to.path))
     fail(to.by, "the path of a file", "no file at " + quoted(to.path, 200));
-  const std::string text = library.files_->text(to.path);
-  library.note(to.path, text);
-  document = parse_json(text, to.path);
+  document = parse_json(library.text(to.path), to.path);
   if (to.override_with != nullptr) {
     merge(document, *to.override_with);
     name += " (overridden)";

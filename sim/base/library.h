@@ -38,6 +38,8 @@ class Library {
 
   const std::vector<std::string>& directories() const { return directories_; }
   bool exists(const std::string& path) const { return files_->exists(path); }
+  // The content of a file that is read by others, and from now on one of the inputs.
+  std::string text(const std::string& path);
 
   // The names of all presets of a kind, sorted, each once.
   std::vector<std::string> presets(Kind) const;
