@@ -109,12 +109,16 @@ Flops executed_flops(const Program& p) {
   return sum;
 }
 
+Tick step_at_scale(Tick makespan, const Calibration& c, int ranks) {
+  return makespan + to_ticks(to_seconds(makespan) * (scale_jitter(c, ranks) - 1));
+}
+
 Report make_report(const Subject& s, Origin origin) {
   Report r;
   r.origin = std::move(origin);
   add_names(s, r);
   r.makespan = makespan(s.timeline);
-  r.step = r.makespan + to_ticks(to_seconds(r.makespan) * (scale_jitter(s.calibration, r.ranks) - 1));
+  r.step = step_at_scale(r.makespan, s.calibration, r.ranks);
   for (std::uint32_t team = 0; team < s.program.teams.size(); ++team)
     r.stages.push_back(stage_report(s, r.makespan, team));
   const std::vector<StageMemory> memory = stage_memories(s.program, s.cluster, s.calibration);

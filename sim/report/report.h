@@ -110,6 +110,9 @@ struct Report {
 // Requires at least one team. Report::error is left to the caller, who knows how the calibration was checked.
 Report make_report(const Subject&, Origin);
 
+// The step of `ranks` ranks whose Timeline takes `makespan`: with the calibration's growth at scale.
+Tick step_at_scale(Tick makespan, const Calibration&, int ranks);
+
 // Dense peak of a device for inputs of a type.
 FlopsPerSecond dense_peak(const Device&, DType);
 

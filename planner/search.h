@@ -1,0 +1,67 @@
+// The search for the best plan. The interface is that of an exact search with a certificate; this first one is
+// exhaustive over uniform plans (space.h): legality by violation(), memory by the ledger without prices, then the
+// simulated step. What is minimised is the simulated step itself, so the best of the space is proven by having
+// simulated all of it that fits.
+//
+// Results don't depend on the number of threads: candidates are evaluated in rounds of fixed size and stored by
+// index, ties go to the smaller index. A Watch that stops the search is asked between rounds only; then `complete`
+// is false and the best found so far is given.
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/base/interfaces.h"
+#include "sim/evaluate.h"
+#include "sim/scenario.h"
+
+namespace orrery {
+
+struct Found {
+  Plan plan;
+  Report report;
+  bool operator==(const Found&) const = default;
+};
+
+// Why a plan of the space is no answer: the first thing that it breaks.
+enum class Rejection : std::uint8_t {
+  illegal,       // violation(): `message`
+  unsupported,   // a legal plan that nothing here models yet: `message`
+  memory,        // stage `stage` needs `excess` more than the limit
+  slow           // it fits, but a step, the run or its cost is above the objective's limit: `message`
+};
+
+struct Rejected {
+  Plan plan;
+  Rejection why = Rejection::illegal;
+  std::string message;               // with the amount
+  std::size_t stage = 0;
+  Bytes excess{};
+  std::optional<Plan> remedy;        // of `memory`: the plan that fits and differs least
+  Tick remedy_step{};
+  bool operator==(const Rejected&) const = default;
+};
+
+struct Certificate {
+  std::size_t plans = 0;             // in the space
+  std::size_t evaluated = 0;         // of these, whether rejected or simulated
+  std::size_t illegal = 0, unsupported = 0, memory = 0, slow = 0;  // rejected
+  std::size_t simulated = 0;
+  double gap = 0;                    // (best - lower bound) / best: 0 is proven, 1 says nothing
+  bool operator==(const Certificate&) const = default;
+};
+
+struct SearchResult {
+  std::vector<Found> best;           // by the objective, Search::top at most
+  std::vector<Rejected> rejected;    // memory by excess, then slow, unsupported and illegal in order of the space
+  Seconds lower_bound{};             // of the objective's step time over the space; 0: none is known
+  Certificate certificate;
+  bool complete = true;              // false: stopped early
+  bool operator==(const SearchResult&) const = default;
+};
+
+// `origin` goes into every report. Ends in fail() when something can't be priced.
+SearchResult search(const Scenario&, const Calibration&, const Origin& origin, Executor&, Watch&);
+
+}  // namespace orrery

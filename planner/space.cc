@@ -1,0 +1,111 @@
+#include "planner/space.h"
+
+#include <algorithm>
+
+namespace orrery {
+namespace {
+
+using Values = std::vector<std::int64_t>;
+
+template <class T>
+std::vector<T> or_else(const std::vector<T>& named, const std::vector<T>& otherwise) {
+  return named.empty() ? otherwise : named;
+}
+
+Values divisors(std::int64_t n, std::int64_t at_most) {
+  Values out;
+  for (std::int64_t d = 1; d <= std::min(n, at_most); ++d)
+    if (n % d == 0) out.push_back(d);
+  return out;
+}
+
+Values powers_of_two_in(std::int64_t n) {
+  Values out;
+  for (std::int64_t d = 1; n > 0 && n % d == 0; d *= 2) out.push_back(d);
+  return out.empty() ? Values{1} : out;
+}
+
+// Of a rank with `pp` stages.
+Values virtual_stages(std::int64_t depth, std::int64_t pp) {
+  if (pp == 1) return {1};
+  Values out{1};
+  for (std::int64_t v = 2; v * pp <= depth; ++v)
+    if (depth % (v * pp) == 0) out.push_back(v);
+  if (out.size() == 1)
+    for (const std::int64_t v : {2, 4})
+      if (v * pp <= depth) out.push_back(v);
+  return out;
+}
+
+std::vector<Schedule> schedules(std::int64_t pp, std::int64_t v) {
+  if (v > 1) return {Schedule::interleaved};
+  if (pp > 1) return {Schedule::gpipe, Schedule::one_f_one_b};
+  return {Schedule::one_f_one_b};
+}
+
+class Space {
+ public:
+  explicit Space(const Scenario& s) : s_(s), base_(s.plan.value_or(Plan{})) {
+    base_.stage_layers.clear();
+    base_.layers = {base_.layers.front()};
+  }
+
+  std::vector<Plan> all() {
+    const std::int64_t ranks = s_.cluster.ranks();
+    for (const std::int64_t tp : or_else(s_.search.tp, divisors(s_.cluster.groups.front().node.gpus, ranks)))
+      for (const std::int64_t cp : or_else(s_.search.cp, {1}))
+        for (const std::int64_t pp : or_else(s_.search.pp, divisors(ranks / std::max<std::int64_t>(tp * cp, 1), s_.model.depth())))
+          degrees(tp, cp, pp, std::max<std::int64_t>(ranks / (tp * cp * pp), 1));
+    return std::move(out_);
+  }
+
+ private:
+  void degrees(std::int64_t tp, std::int64_t cp, std::int64_t pp, std::int64_t dp) {
+    if (const Values& named = s_.search.dp; !named.empty() && std::find(named.begin(), named.end(), dp) == named.end())
+      return;
+    Plan plan = base_;
+    plan.tp = static_cast<int>(tp);
+    plan.cp = static_cast<int>(cp);
+    plan.pp = static_cast<int>(pp);
+    plan.dp = static_cast<int>(dp);
+    for (const std::int64_t v : or_else(s_.search.virtual_stages, virtual_stages(s_.model.depth(), pp)))
+      for (const Schedule schedule : schedules(pp, v)) {
+        const auto& named = s_.search.schedules;
+        if (!named.empty() && std::find(named.begin(), named.end(), schedule) == named.end()) continue;
+        plan.virtual_stages = static_cast<int>(v);
+        plan.schedule = schedule;
+        batches(plan);
+      }
+  }
+
+  void batches(Plan plan) {
+    for (const std::int64_t size : or_else(s_.search.micro_batch, powers_of_two_in(s_.training.global_batch / plan.dp))) {
+      plan.micro_batch = size;
+      for (const bool sequence_parallel : or_else(s_.search.sequence_parallel, {plan.tp > 1})) {
+        plan.sequence_parallel = sequence_parallel;
+        strategies(plan);
+      }
+    }
+  }
+
+  void strategies(Plan plan) {
+    using enum Zero;
+    const std::vector<Zero> all_zero = plan.dp > 1 ? std::vector{none, optimizer, gradients, full} : std::vector{none};
+    for (const Zero zero : or_else(s_.search.zero, all_zero))
+      for (const Recompute recompute : or_else(s_.search.recompute, {Recompute::none, Recompute::selective, Recompute::full})) {
+        plan.layers.front().zero = zero;
+        plan.layers.front().recompute = recompute;
+        out_.push_back(plan);
+      }
+  }
+
+  const Scenario& s_;
+  Plan base_;
+  std::vector<Plan> out_;
+};
+
+}  // namespace
+
+std::vector<Plan> uniform_plans(const Scenario& scenario) { return Space(scenario).all(); }
+
+}  // namespace orrery
