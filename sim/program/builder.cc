@@ -71,6 +71,16 @@ std::uint32_t BlockBuilder::communicate(Stream stream, Kind kind, Role role, Byt
   return index;
 }
 
+std::uint32_t BlockBuilder::local(Stream stream, Kind kind, Bytes bytes, std::initializer_list<Tensor> writes) {
+  Row row;
+  row.cost_class = classes_.local(kind, bytes, device_);
+  row.kind = kind;
+  row.stream = stream;
+  const std::uint32_t index = append(row);
+  for (const Tensor& t : writes) use(t, true);
+  return index;
+}
+
 std::uint32_t BlockBuilder::append(Row row) {
   close_row();
   row.layer = layer_;

@@ -39,6 +39,7 @@ class BlockBuilder {
   std::uint32_t compute(const Op&, std::initializer_list<Tensor> reads, std::initializer_list<Tensor> writes);
   std::uint32_t communicate(Stream, Kind, Role, Bytes, DType, std::initializer_list<Tensor> reads,
                             std::initializer_list<Tensor> writes, bool pipelined = false, std::uint8_t slot = 0);
+  std::uint32_t local(Stream, Kind, Bytes, std::initializer_list<Tensor> writes);   // copy or host
   // More operands, and an extra wait, of the newest row.
   void also_read(Tensor t) { use(t, false); }
   void also_write(Tensor t) { use(t, true); }

@@ -29,6 +29,14 @@ std::uint32_t ClassTable::compute(const Op& op, std::uint32_t device) {
   return intern(key, h, 1, Role::self);
 }
 
+std::uint32_t ClassTable::local(Kind kind, Bytes bytes, std::uint32_t device) {
+  CostClass key;
+  key.kind = kind;
+  key.bytes = bytes;
+  key.device = device;
+  return intern(key, mix(static_cast<std::uint64_t>(bytes.v) ^ static_cast<std::uint64_t>(kind) << 48), 1, Role::self);
+}
+
 std::uint32_t ClassTable::communicate(Kind kind, Role role, Bytes bytes, DType dtype, bool pipelined) {
   CostClass key;
   key.kind = kind == Kind::receive ? Kind::send : kind;

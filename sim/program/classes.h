@@ -19,6 +19,7 @@ class ClassTable {
   std::vector<GroupSignature>& signatures(Role role) { return signatures_[slot(role)]; }
 
   std::uint32_t compute(const Op& op, std::uint32_t device);
+  std::uint32_t local(Kind kind, Bytes bytes, std::uint32_t device);   // copy and host
   std::uint32_t communicate(Kind kind, Role role, Bytes bytes, DType dtype, bool pipelined);
 
  private:

@@ -170,6 +170,7 @@ void Compilation::list_persistents() {
       add(emitter_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u));
       add(emitter_.optimizer_buffer(s.units[u]), StageEmitter::optimizer_home(u));
     }
+    if (s.shape.first || s.shape.last) add(emitter_.tokens_buffer(), StageEmitter::tokens_home);
   }
 }
 
@@ -218,10 +219,10 @@ void Compilation::wait_for_entry(const std::vector<std::uint32_t>& entries, std:
 }
 
 void Compilation::begin_step() {
-  if (!finish_.has_gather()) return;
   std::vector<std::pair<std::size_t, std::uint32_t>> built;   // StageBlocks -> block
   std::vector<std::vector<std::uint32_t>> rows;
   for (std::uint32_t vs = 0; vs < chunks_; ++vs) {
+    if (!finish_.has_begin(blocks(vs))) continue;
     std::size_t at = 0;
     while (at < built.size() && built[at].first != states_[vs].blocks) ++at;
     if (at == built.size()) {
@@ -255,6 +256,7 @@ void Compilation::play_forward(const Step& step) {
   if (step.action.micro_batch == 0 && state.begin_call != none) {
     for (std::size_t u = 0; u < s.units.size(); ++u)
       if (state.unit_gathers[u] != none && s.forward.unit_rows[u] != none) wait(s.forward.unit_rows[u], state.begin_call, state.unit_gathers[u]);
+    if (s.forward.tokens_row != none) wait(s.forward.tokens_row, state.begin_call, out_.blocks[out_.calls[state.begin_call].block].rows - 1);
   }
   if (!s.shape.last) c.output = output_place(state, false, s.forward.output_begin);
   c.stash = state.stash.take(INT64_MAX - 1);
@@ -282,9 +284,12 @@ void Compilation::play_backward(const Step& step) {
   const BlockLinks& links = s.backward[variant];
   if (c.gradient_message != none) wait(links.input_row, c.gradient_message, 1);
   // A receive that blocks holds up what comes before its first reader too: recomputation.
-  if (c.gradient_message != none && plan_.receive_ahead == 0)
-    for (std::uint32_t row : links.entries)
-      if (row != links.input_row) wait(row, c.gradient_message, 1);
+  if (c.gradient_message != none && plan_.receive_ahead == 0) {
+    const std::uint32_t first = out_.blocks[links.block].first_row;
+    std::uint32_t row = 0;
+    while (out_.rows[first + row].stream != Stream::compute) ++row;
+    if (row != links.input_row) wait(row, c.gradient_message, 1);
+  }
   wait_for_entry(links.entries, team);
   if (mb > 0) {
     // Gradients that are cut after each micro-batch must have left before the next ones are written.

@@ -1,16 +1,16 @@
 #include "sim/program/finish.h"
 
+#include <algorithm>
+
 namespace orrery {
 
 bool FinishEmitter::gathers(const UnitUse& u) const {
   return u.unit && stages_.data_ranks() > 1 && (u.zero == Zero::optimizer || u.zero == Zero::gradients);
 }
 
-bool FinishEmitter::has_gather() const {
-  if (!plan_.overlap_parameters || stages_.data_ranks() == 1) return false;
-  for (const LayerStrategy& s : plan_.layers)
-    if (s.zero == Zero::optimizer || s.zero == Zero::gradients) return true;
-  return false;
+bool FinishEmitter::has_begin(const StageBlocks& s) const {
+  if (s.shape.first || s.shape.last) return true;
+  return plan_.overlap_parameters && std::any_of(s.units.begin(), s.units.end(), [&](const UnitUse& u) { return gathers(u); });
 }
 
 Tensor FinishEmitter::persistent(const Buffer& what, std::uint32_t home, std::size_t chunk) {
@@ -59,7 +59,14 @@ void FinishEmitter::gather_units(const StageBlocks& s, std::size_t chunk, std::v
 FinishBlock FinishEmitter::begin(const StageBlocks& s, std::vector<std::uint32_t>& rows) {
   builder_.begin(BlockName::begin, s.shape.device);
   rows.assign(s.units.size(), BlockBuilder::none);
-  gather_units(s, 0, &rows);
+  if (plan_.overlap_parameters) gather_units(s, 0, &rows);
+  if (s.shape.first || s.shape.last) {
+    const Buffer tokens = stages_.tokens_buffer();
+    builder_.local(Stream::host, Kind::host, {}, {});
+    const std::uint32_t fetched = builder_.rows() - 1;
+    builder_.local(Stream::to_device, Kind::copy, tokens.bytes(), {persistent(tokens, StageEmitter::tokens_home, 0)});
+    builder_.after(fetched);
+  }
   return finish();
 }
 

@@ -1,4 +1,4 @@
-// The end of a step: reductions that were not overlapped, the tied embedding's, the gradient norm over all ranks,
+// The two ends of a step. Beginning: the step's tokens, and updated parameters. End: reductions that were not overlapped, the tied embedding's, the gradient norm over all ranks,
 // the optimizer, and the gather of updated parameters that is not left to the next step's beginning.
 #pragma once
 #include <utility>
@@ -26,8 +26,9 @@ class FinishEmitter {
   FinishEmitter(BlockBuilder& builder, StageEmitter& stages, const Model& model, const Training& training, const Plan& plan)
       : builder_(builder), stages_(stages), model_(model), training_(training), plan_(plan) {}
 
-  bool has_gather() const;                                 // parameters gathered at the beginning of the step
-  // The beginning of a virtual stage: gathers its updated parameters; `rows` gets, by unit, the row that does.
+  bool has_begin(const StageBlocks&) const;
+  // The beginning of a virtual stage: brings the tokens to the device (the last row), gathers updated parameters;
+  // `rows` gets, by unit, the row that does.
   FinishBlock begin(const StageBlocks&, std::vector<std::uint32_t>& rows);
   FinishBlock reductions(const TeamStages&);               // may be empty: last_data and last_compute none
   FinishBlock tied_embedding(const StageBlocks& first, const StageBlocks& last, std::uint32_t last_virtual_stage);

@@ -32,6 +32,11 @@ void StageEmitter::list_units(StageBlocks& s) {
     s.units[i + 1] = {&layer_units_[s.shape.kinds[i]], s.shape.strategies[i].zero, s.shape.strategies[i].reshard};
 }
 
+Buffer StageEmitter::tokens_buffer() const {
+  const std::int64_t sequences = micro_batches(training_, plan_) * plan_.micro_batch;
+  return {Component::workspace, Lifetime::persistent, DType::int64, matrix(sequences, training_.sequence / plan_.cp), "tokens"};
+}
+
 Buffer StageEmitter::weights_buffer(const UnitUse& u) const {
   if (u.zero == Zero::full) {
     const DType stored = training_.precision.master ? DType::fp32 : training_.precision.parameters;
@@ -148,21 +153,22 @@ Tensor StageEmitter::layer_input(const StageBlocks& s, std::size_t layer, bool b
 
 // ---- forward
 
-void StageEmitter::embed(const StageBlocks& s, Tensor w, Tensor x) {
+std::uint32_t StageEmitter::embed(const StageBlocks& s, Tensor w, Tensor x) {
   const Shape whole = matrix(layers_.shard().tokens(), model_.hidden);
   const Bytes bytes{whole.elements() * size_of(half_)};
   const bool sharded = plan_.sequence_parallel;
   const Tensor out = sharded ? builder_.transient("partial embedding", Component::workspace, half_, whole) : x;
-  builder_.compute(edge(OpName::embedding, Pass::forward), {view(w, *s.units[0].unit, "embedding.weight")}, {out});
+  const std::uint32_t row = builder_.compute(edge(OpName::embedding, Pass::forward), {tokens(), view(w, *s.units[0].unit, "embedding.weight")}, {out});
   if (s.units[0].unit->find("position.weight")) builder_.also_read(view(w, *s.units[0].unit, "position.weight"));
-  if (plan_.tp == 1) return;
+  if (plan_.tp == 1) return row;
   builder_.communicate(Stream::tensor, sharded ? Kind::reduce_scatter : Kind::all_reduce, Role::tensor, bytes, half_, {out}, {x});
+  return row;
 }
 
-void StageEmitter::head_forward(const StageBlocks& s, Tensor x, Tensor w) {
+std::uint32_t StageEmitter::head_forward(const StageBlocks& s, Tensor x, Tensor w) {
   const std::size_t h = head_unit_index(s);
   const Unit& unit = *s.units[h].unit;
-  const std::int64_t tokens = layers_.shard().tokens(), width = padded_vocab(model_, plan_.tp) / plan_.tp;
+  const std::int64_t count = layers_.shard().tokens(), width = padded_vocab(model_, plan_.tp) / plan_.tp;
   const auto stash = [&](std::string_view name, Component c, DType type, Shape shape, std::uint32_t k) {
     return builder_.buffer({c, Lifetime::stash, type, shape, name}, head_homes + k, Place::stash, true, false);
   };
@@ -173,17 +179,18 @@ void StageEmitter::head_forward(const StageBlocks& s, Tensor x, Tensor w) {
   }
   Tensor whole = normed;
   if (plan_.sequence_parallel) {
-    whole = builder_.transient("gathered final norm", Component::workspace, half_, matrix(tokens, model_.hidden));
+    whole = builder_.transient("gathered final norm", Component::workspace, half_, matrix(count, model_.hidden));
     builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {whole.shape.elements() * size_of(half_)}, half_, {normed}, {whole});
   }
-  const Tensor logits = stash("logits", Component::logits, half_, matrix(tokens, width), 1);
-  const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(tokens, width), 2);
-  const Tensor sums = builder_.transient("loss sums", Component::workspace, DType::fp32, matrix(3, tokens));
+  const Tensor logits = stash("logits", Component::logits, half_, matrix(count, width), 1);
+  const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(count, width), 2);
+  const Tensor sums = builder_.transient("loss sums", Component::workspace, DType::fp32, matrix(3, count));
   builder_.compute(edge(OpName::logits, Pass::forward), {whole, view(w, unit, h == 0 ? "embedding.weight" : "head.weight")}, {logits});
-  builder_.compute(edge(OpName::cross_entropy, Pass::forward), {logits}, {loss, sums});
+  const std::uint32_t row = builder_.compute(edge(OpName::cross_entropy, Pass::forward), {logits, tokens()}, {loss, sums});
   // Maximum, sum of exponentials and the target's logit over the cut vocabulary.
   for (int i = 0; i < 3 && plan_.tp > 1; ++i)
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {tokens * 4}, DType::fp32, {sums}, {sums});
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {count * 4}, DType::fp32, {sums}, {sums});
+  return row;
 }
 
 void StageEmitter::forward(StageBlocks& s) {
@@ -197,6 +204,7 @@ void StageEmitter::forward(StageBlocks& s) {
   for (std::size_t u = 0; u < n + 2; ++u)
     if (s.units[u].unit) order_.push_back(u);
   std::size_t position = 0;
+  std::uint32_t tokens_row = BlockBuilder::none;
   Tensor message;
   const bool from_message = !s.shape.first;
   if (from_message && scattered()) message = received(false, true);
@@ -206,7 +214,7 @@ void StageEmitter::forward(StageBlocks& s) {
   if (from_message && scattered()) gathered_message(message, x);
   if (s.shape.first) {
     prefetch(s, position++, false);
-    embed(s, weights(s, 0, false), x);
+    tokens_row = embed(s, weights(s, 0, false), x);
   }
   const Tensor input = from_message ? (scattered() ? message : x) : x;
   for (std::size_t i = 0; i < n; ++i) {
@@ -218,16 +226,18 @@ void StageEmitter::forward(StageBlocks& s) {
     x = y;
   }
   const Tensor result = x;
+  std::uint32_t labels_row = BlockBuilder::none;
   if (s.shape.last) {
     builder_.set_layer(static_cast<std::uint32_t>(n));
     const std::size_t h = head_unit_index(s);
     if (h != 0) prefetch(s, position++, false);
-    head_forward(s, x, weights(s, h, false));
+    labels_row = head_forward(s, x, weights(s, h, false));
   }
   s.forward = links(result, from_message ? builder_.first_reader(input) : 0);
   s.forward.unit_rows.assign(n + 2, BlockBuilder::none);
   for (std::size_t u = 0; u < n + 2; ++u)
     if (have_weights_[u]) s.forward.unit_rows[u] = builder_.first_reader(held_weights_[u]);
+  s.forward.tokens_row = tokens_row != BlockBuilder::none ? tokens_row : labels_row;
   s.forward.block = builder_.finish();
   s.forward.entries = builder_.entries();
   s.has_forward = true;
@@ -248,17 +258,17 @@ BlockLinks StageEmitter::links(Tensor output, std::uint32_t input_row) {
 void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tensor g, Tensor dx, bool accumulate) {
   const std::size_t h = head_unit_index(s);
   const Unit& unit = *s.units[h].unit;
-  const std::int64_t tokens = layers_.shard().tokens(), width = padded_vocab(model_, plan_.tp) / plan_.tp;
-  const Shape whole_shape = matrix(tokens, model_.hidden);
+  const std::int64_t count = layers_.shard().tokens(), width = padded_vocab(model_, plan_.tp) / plan_.tp;
+  const Shape whole_shape = matrix(count, model_.hidden);
   const Bytes bytes{whole_shape.elements() * size_of(half_)};
   const auto stash = [&](std::string_view name, Component c, DType type, Shape shape, std::uint32_t k) {
     return builder_.buffer({c, Lifetime::stash, type, shape, name}, head_homes + k, Place::stash, false, true);
   };
   const std::string_view matrix_name = h == 0 ? "embedding.weight" : "head.weight";
   const Tensor normed = model_.final_norm ? stash("final norm", Component::activations, half_, layers_.activation_shape(), 0) : x;
-  const Tensor logits = stash("logits", Component::logits, half_, matrix(tokens, width), 1);
-  const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(tokens, width), 2);
-  builder_.compute(edge(OpName::cross_entropy, Pass::input_gradient), {loss}, {logits});
+  const Tensor logits = stash("logits", Component::logits, half_, matrix(count, width), 1);
+  const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(count, width), 2);
+  builder_.compute(edge(OpName::cross_entropy, Pass::input_gradient), {loss, tokens()}, {logits});
   Tensor again = normed;
   if (plan_.sequence_parallel) {
     again = builder_.transient("gathered final norm again", Component::workspace, half_, whole_shape);
@@ -288,7 +298,7 @@ void StageEmitter::embed_backward(const StageBlocks& s, Tensor g, Tensor dx) {
     whole = builder_.transient("gathered embedding gradient", Component::workspace, half_, shape);
     builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {shape.elements() * size_of(half_)}, half_, {dx}, {whole});
   }
-  builder_.compute(edge(OpName::embedding, Pass::input_gradient), {whole}, {view(g, *s.units[0].unit, "embedding.weight")});
+  builder_.compute(edge(OpName::embedding, Pass::input_gradient), {whole, tokens()}, {view(g, *s.units[0].unit, "embedding.weight")});
   if (s.units[0].unit->find("position.weight")) builder_.also_write(view(g, *s.units[0].unit, "position.weight"));
 }
 

@@ -18,6 +18,7 @@ struct BlockLinks {
   std::uint32_t output_row = 0;                 // the row that completes its output
   std::uint32_t output_begin = 0;               // the first row that writes it
   std::uint32_t last_compute = 0;               // the last compute row
+  std::uint32_t tokens_row = BlockBuilder::none;  // the first row that reads the step's tokens
   std::uint32_t last_data = BlockBuilder::none; // the last row on the data stream
   std::vector<std::uint32_t> entries;           // rows that must not start before the rank's previous call has ended
   std::vector<std::uint32_t> unit_rows;         // by unit: the first row that reads its weights
@@ -67,6 +68,8 @@ class StageEmitter {
   static std::uint32_t gathered_home(std::size_t unit) { return weights_home(unit) + 3; }
   static std::uint32_t whole_gradients_home(std::size_t unit) { return weights_home(unit) + 4; }
   static constexpr std::uint32_t norm_home = 5;               // of the gradient norm, one a team
+  static constexpr std::uint32_t tokens_home = 6;             // the step's tokens, or labels
+  Buffer tokens_buffer() const;                 // of all micro-batches, on the first and the last virtual stage
   Buffer weights_buffer(const UnitUse&) const;
   Buffer gradients_buffer(const UnitUse&) const;
   Buffer optimizer_buffer(const UnitUse&) const;
@@ -78,6 +81,7 @@ class StageEmitter {
   Bytes parameter_bytes(const Unit& u) const { return {shard(u) * data_ranks_ * size_of(training_.precision.parameters)}; }
 
  private:
+  Tensor tokens() { return builder_.buffer(tokens_buffer(), tokens_home, Place::fixed, false, false); }
   Tensor received(bool gradients, bool releases);
   Tensor gathered_message(Tensor message, Tensor whole);
   Tensor layer_input(const StageBlocks&, std::size_t layer, bool backward);
@@ -85,9 +89,9 @@ class StageEmitter {
   void gather(const StageBlocks&, std::size_t unit, bool backward);
   void prefetch(const StageBlocks&, std::size_t position, bool backward);
   Tensor gradients(const StageBlocks&, std::size_t unit);
-  void embed(const StageBlocks&, Tensor w, Tensor x);
+  std::uint32_t embed(const StageBlocks&, Tensor w, Tensor x);               // the row that reads the tokens
   void embed_backward(const StageBlocks&, Tensor g, Tensor dx);
-  void head_forward(const StageBlocks&, Tensor x, Tensor w);
+  std::uint32_t head_forward(const StageBlocks&, Tensor x, Tensor w);        // the row that reads the labels
   void head_backward(const StageBlocks&, Tensor x, Tensor w, Tensor g, Tensor dx, bool accumulate);
   void reduce_bucket(const StageBlocks&, std::size_t completed_unit, bool flush);
   void send_bucket(const StageBlocks&);
