@@ -37,6 +37,7 @@ void RankView::append(std::uint32_t call, std::uint32_t row, std::uint32_t id, s
   if (r.role != Role::self) cost_class += in_role(program_->teams[team_], r).variant[player_];
   items_.push_back({id, call, row, cost_class, previous});
   previous = static_cast<std::uint32_t>(items_.size()) - 1;
+  streams_ |= 1u << static_cast<unsigned>(r.stream);
 }
 
 std::uint32_t RankView::find(std::uint32_t id) const {
@@ -45,26 +46,11 @@ std::uint32_t RankView::find(std::uint32_t id) const {
 }
 
 RankView::Begin RankView::begin(const Item& item) const {
-  const Program& p = *program_;
-  const Row& own = row(item);
   Begin last{start(item), team_, player_, item.id};
-  if (!is_meeting(own.kind)) return last;
-  const Call& call = p.calls[item.call];
-  const Block& block = p.blocks[call.block];
-  const std::uint32_t meeting = in_role(p.teams[team_], own).meeting[player_];
-  std::uint32_t id = call.first_id;
-  for (std::uint32_t r = 0; r < block.rows; ++r) {
-    const Row& other = p.rows[block.first_row + r];
-    const std::uint32_t team = p.call_teams[call.first_team + other.slot];
-    const std::uint32_t n = players(p.teams[team]);
-    if (block.slots > 1 || block.first_row + r == item.row) {
-      const Team::InRole& in = in_role(p.teams[team], other);
-      for (std::uint32_t i = 0; i < n; ++i)
-        if (in.meeting[i] == meeting && timeline_->start[id + i] > last.at)
-          last = {timeline_->start[id + i], team, i, id + i};
-    }
-    id += n;
-  }
+  if (!is_meeting(row(item).kind)) return last;
+  for_each_member(item, [&](std::uint32_t team, std::uint32_t player, std::uint32_t id) {
+    if (timeline_->start[id] > last.at) last = {timeline_->start[id], team, player, id};
+  });
   return last;
 }
 

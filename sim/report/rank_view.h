@@ -21,6 +21,7 @@ class RankView {
   RankView(const Program&, const Timeline&, std::uint32_t team, std::uint32_t player);
 
   std::span<const Item> items() const { return items_; }
+  std::uint32_t streams() const { return streams_; }    // bit s: some item is on stream s
   const Row& row(const Item& i) const { return program_->rows[i.row]; }
   Tick start(const Item& i) const { return timeline_->start[i.id]; }
   Tick end(const Item& i) const { return timeline_->end[i.id]; }
@@ -29,6 +30,10 @@ class RankView {
   // equals this player. Its own start if it is no meeting.
   struct Begin { Tick at; std::uint32_t team = 0, player = 0, id = 0; };
   Begin begin(const Item&) const;
+
+  // Calls visit(team, player, id) for every member of the instruction's meeting that is present, itself included.
+  template <class Visit>
+  void for_each_member(const Item&, Visit&& visit) const;
 
   // The item of an id of this player; none if it has no such instruction.
   std::uint32_t find(std::uint32_t id) const;
@@ -41,8 +46,28 @@ class RankView {
 
   const Program* program_;
   const Timeline* timeline_;
-  std::uint32_t team_, player_;
+  std::uint32_t team_, player_, streams_ = 0;
   std::vector<Item> items_;
 };
+
+template <class Visit>
+void RankView::for_each_member(const Item& item, Visit&& visit) const {
+  const Program& p = *program_;
+  const auto role_of = [&](std::uint32_t team, const Row& row) -> const Team::InRole& {
+    return p.teams[team].roles[static_cast<std::size_t>(row.role)];
+  };
+  const std::uint32_t meeting = role_of(team_, row(item)).meeting[player_];
+  const Call& call = p.calls[item.call];
+  const Block& block = p.blocks[call.block];
+  std::uint32_t id = call.first_id;
+  for (std::uint32_t r = block.first_row; r < block.first_row + block.rows; ++r) {
+    const std::uint32_t team = p.call_teams[call.first_team + p.rows[r].slot];
+    const auto n = static_cast<std::uint32_t>(p.teams[team].players.size());
+    if (block.slots > 1 || r == item.row)
+      for (std::uint32_t i = 0; i < n; ++i)
+        if (role_of(team, p.rows[r]).meeting[i] == meeting) visit(team, i, id + i);
+    id += n;
+  }
+}
 
 }  // namespace orrery
