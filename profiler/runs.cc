@@ -60,6 +60,8 @@ class Taker {
     return 0;
   }
 
+  bool has(const char* key) const { return object_ != nullptr && object_->find(key) != nullptr; }
+
   // The member, unless it is absent or null.
   const Json* member(const char* key) const {
     const Json* value = object_ == nullptr ? nullptr : object_->find(key);
@@ -227,7 +229,9 @@ MeasuredRun read_run(const Json& row) {
   run.model = read_model(t.part("model"));
   const Taker hardware = t.part("hw");
   run.hardware = {hardware.text("gpu"), hardware.text("inter"), hardware.count("n_gpus"), hardware.count("gpus_per_node")};
-  run.parallel = read_parallel(t.part("parallel"));
+  const Taker parallel = t.part("parallel");
+  run.parallel = read_parallel(parallel);
+  if (run.model.beyond.empty() && parallel.has("peft")) run.model.beyond = "fine-tuning on packed sequences";
   const Taker result = t.part("result");
   run.measured_s = result.positive("iter_s");
   run.measured_mem_gib = result.positive("mem_gb");

@@ -88,6 +88,7 @@ TEST(Runs, PartsBeyondADenseDecoderAreNamed) {
   EXPECT_EQ(read_runs(R"({"model":{"moe":{"experts":8}}})", "f")[0].model.beyond, "mixture of experts");
   EXPECT_EQ(read_runs(R"({"model":{"lora":{"rank":16}}})", "f")[0].model.beyond, "LoRA");
   EXPECT_EQ(read_runs(R"({"model":{"window":128}})", "f")[0].model.beyond, "windowed attention");
+  EXPECT_EQ(read_runs(R"({"parallel":{"peft":null}})", "f")[0].model.beyond, "fine-tuning on packed sequences");
 }
 
 constexpr std::string_view document = R"({

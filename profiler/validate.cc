@@ -1,0 +1,74 @@
+#include "profiler/validate.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "sim/base/error.h"
+#include "sim/cost/read.h"
+#include "sim/scenario.h"
+
+namespace orrery {
+namespace {
+
+// The distinct calibrations of the runs, read once.
+std::map<std::string, Calibration> read_calibrations(const std::vector<MappedRun>& mapped, const ValidationInputs& in) {
+  std::map<std::string, Calibration> out;
+  for (const MappedRun& m : mapped) {
+    if (!m.scenario || out.count(m.scenario->calibration) != 0) continue;
+    const std::string path = in.library.locate(Library::Kind::calibration, m.scenario->calibration, {});
+    out.emplace(m.scenario->calibration, read_calibration(in.files, path));
+  }
+  return out;
+}
+
+}  // namespace
+
+Predicted predict(const RunScenario& s, const Calibration& calibration, Evaluator& evaluator) {
+  const Topology topology(s.cluster);
+  const Problem problem{s.model, s.cluster, s.training, calibration, topology};
+  if (const auto broken = evaluator.compile(problem, s.plan)) fail({"", broken->pointer, 0}, broken->message);
+  const std::vector<StageMemory>& memory = evaluator.memory();
+  const Bytes peak = memory[fullest(memory)].peak;
+  const Simulation& played = evaluator.simulate();
+  return {to_seconds(played.makespan).v * scale_jitter(calibration, s.cluster.ranks()), peak};
+}
+
+std::vector<ValidatedRun> validate(std::span<const MeasuredRun> runs, const ValidationInputs& in, Executor& executor, Watch& watch) {
+  std::map<std::string, Cluster, std::less<>> clusters;
+  const auto cluster = [&](std::string_view name) {
+    const auto at = clusters.find(name);
+    return at != clusters.end() ? at->second : clusters.emplace(name, find_cluster(in.library, name)).first->second;
+  };
+  std::vector<MappedRun> mapped;
+  for (const MeasuredRun& run : runs) {
+    mapped.push_back(map_run(run, in.stacks, cluster));
+    if (mapped.back().scenario && !in.calibration.empty()) mapped.back().scenario->calibration = in.calibration;
+  }
+  const std::map<std::string, Calibration> calibrations = read_calibrations(mapped, in);
+
+  std::vector<ValidatedRun> out(runs.size());
+  std::vector<Evaluator> evaluators(executor.workers());
+  std::vector<std::size_t> done(executor.workers());
+  executor.run(runs.size(), [&](std::size_t i, std::size_t worker) {
+    ValidatedRun& v = out[i];
+    v.run = runs[i];
+    v.reason = mapped[i].reason;
+    if (!mapped[i].scenario || watch.stop()) return;
+    const RunScenario& s = *mapped[i].scenario;
+    v.stack = s.stack;
+    v.calibration = s.calibration;
+    v.plan = summary(s.plan);
+    try {
+      const Predicted p = predict(s, calibrations.at(s.calibration), evaluators[worker]);
+      v.predicted_s = p.step_s;
+      v.predicted_mem_gib = static_cast<double>(p.memory.v) / (std::int64_t{1} << 30);
+      v.supported = true;
+    } catch (const InputError& error) {
+      v.reason = error.what();
+    }
+    if (worker == 0) watch.progress(done[worker] += executor.workers(), runs.size(), "runs");
+  });
+  return out;
+}
+
+}  // namespace orrery
