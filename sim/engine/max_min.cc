@@ -96,9 +96,8 @@ void MaxMin::explore(std::uint32_t link) {
 }
 
 void MaxMin::fill() {
-  std::sort(by_bound_.begin(), by_bound_.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return bound_[a] < bound_[b] || (bound_[a] == bound_[b] && a < b);
-  });
+  const auto lower = [&](std::uint32_t a, std::uint32_t b) { return bound_[a] < bound_[b]; };
+  if (!std::is_sorted(by_bound_.begin(), by_bound_.end(), lower)) std::sort(by_bound_.begin(), by_bound_.end(), lower);
   double level = 0;
   for (std::size_t next = 0;;) {
     const double full = rise(level);  // the level at which the next link is full

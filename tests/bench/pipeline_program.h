@@ -1,7 +1,10 @@
 // A 1F1B pipeline as a Program, for benchmarks of the engine alone: stages x micro-batches x layers x (computes
-// and a tensor collective that the next one waits for), messages between neighbours, gradients reduced at the end.
+// and a tensor collective that the next one waits for), messages between neighbours.
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include "sim/cost/prices.h"
@@ -13,6 +16,7 @@ struct PipelineOptions {
   std::uint32_t stages = 8, micro_batches = 64, layers = 12;
   std::uint32_t computes = 4;        // of a layer, each pass
   std::uint32_t players = 1;         // of a stage; tensor groups of at most 8
+  std::uint32_t unlike = 1;          // tensor groups of a stage take turns in so many prices, or they run in lockstep
   bool flat = false;                 // a block of its own for every call: as many rows as instructions a player
 };
 
@@ -22,10 +26,8 @@ class Pipeline {
     for (std::uint32_t s = 0; s < o_.stages; ++s) add_team();
     for (std::uint32_t s = 0; s + 1 < o_.stages; ++s) connect(s, s + 1, Role::to_next, Role::from_previous);
     for (std::uint32_t s = 0; s + 1 < o_.stages; ++s) connect(s + 1, s, Role::to_previous, Role::from_next);
-    for (Kind kind : {Kind::compute, Kind::all_gather, Kind::send, Kind::receive, Kind::reduce_scatter}) {
-      p.classes.push_back({});
-      p.classes.back().kind = kind;
-    }
+    for (Kind kind : {Kind::compute, Kind::send, Kind::receive}) add_class(kind);
+    for (std::uint32_t i = 0; i < o_.unlike; ++i) add_class(Kind::all_gather);
     p.stages.push_back({});
     forward_ = o_.flat ? 0 : add_layers();
     backward_ = o_.flat ? 0 : add_layers();
@@ -37,19 +39,26 @@ class Pipeline {
 
   Program p;
   std::vector<Price> prices() const {
-    return {{{2'000}, {90'000}, {}}, {{5'000}, {40'000}, {}}, {{6'000}, {30'000}, {}}, {{6'000}, {30'000}, {}}, {{9'000}, {900'000}, {}}};
+    std::vector<Price> out = {{{2'000}, {90'000}, {}}, {{6'000}, {30'000}, {}}, {{6'000}, {30'000}, {}}};
+    for (std::uint32_t i = 0; i < o_.unlike; ++i) out.push_back({{5'000}, {40'000 + 1'737 * i}, {}});
+    return out;
   }
 
  private:
-  enum Class : std::uint32_t { compute, gather, send, receive, reduce };
+  enum Class : std::uint32_t { compute, send, receive, gather };
   static constexpr std::uint32_t none = ~0u;
 
   static Team::InRole& in(Team& team, Role role) { return team.roles[static_cast<std::size_t>(role)]; }
 
+  void add_class(Kind kind) {
+    p.classes.push_back({});
+    p.classes.back().kind = kind;
+  }
+
   void join(Team& team, Role role, std::uint32_t member, std::uint32_t group, bool closes) {
     Team::InRole& r = in(team, role);
     r.meeting.push_back(member);
-    r.variant.push_back(0);
+    r.variant.push_back(member % o_.unlike);
     r.group.push_back(group);
     r.closes.push_back(closes);
     r.meetings = member + 1 > r.meetings ? member + 1 : r.meetings;
