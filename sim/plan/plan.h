@@ -65,7 +65,7 @@ struct Plan {
   bool scatter_gather = true;                    // tp > 1 without sequence parallelism: a message carries 1/tp of
                                                  // the activations, the receivers gather the rest among themselves
   bool graph = false;                            // the step is one captured graph: no launch cost
-  bool early_stop = false;                       // full recompute leaves out the layer's last linear and residual
+  bool early_stop = false;                       // full recompute leaves out the layer's last linear and residual (without dropout)
   bool operator==(const Plan&) const = default;
 
   const LayerStrategy& strategy(int layer) const {

@@ -167,7 +167,7 @@ void LayerEmitter::mlp_forward(Tensor w, Tensor y, Pass pass, bool stop_early) {
   builder_.compute(op(OpName::mlp_up, pass), {input, view(w, *unit_, "mlp.up.weight")}, {saved_.up});
   reads_if_there(w, "mlp.up.bias");
   builder_.compute(op(OpName::activation, pass), {saved_.up}, {saved_.activated});
-  if (stop_early) return;
+  if (stop_early && model_.dropout == 0) return;
   const Tensor out = builder_.transient("mlp out", Component::workspace, DType::bf16, matrix(shard_.tokens(), model_.hidden));
   builder_.compute(op(OpName::mlp_down, pass), {saved_.activated, view(w, *unit_, "mlp.down.weight")}, {out});
   const Tensor sum = reduced(out, "reduced mlp out", true);
