@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "sim/base/units.h"
@@ -247,9 +248,11 @@ bool Reader::as_boolean() const {
 }
 
 std::int64_t Reader::as_integer(std::int64_t low, std::int64_t high) const {
-  const std::int64_t v = value_->integer();
-  expect(value_->is(Json::Kind::integer) && v >= low && v <= high,
-         integer_range(low, high));
+  constexpr double exact_below = 9007199254740992.0;  // 2^53
+  const double real = value_->real();
+  const bool whole = value_->is(Json::Kind::real) && std::abs(real) < exact_below && real == std::floor(real);
+  const std::int64_t v = whole ? static_cast<std::int64_t>(real) : value_->integer();
+  expect((whole || value_->is(Json::Kind::integer)) && v >= low && v <= high, integer_range(low, high));
   return v;
 }
 

@@ -48,6 +48,7 @@ class Reader {
 
   bool boolean(std::string_view key) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
+  // A number without a fraction: 8.0 is an integer, as JSON Schema has it.
   std::int64_t integer(std::string_view key, std::int64_t low, std::int64_t high) const;
   std::int64_t integer_or(std::string_view key, std::int64_t otherwise, std::int64_t low, std::int64_t high) const;
   double number(std::string_view key, double low, double high) const;     // a bare number, finite
