@@ -91,7 +91,7 @@ GroupSignature signature(const Cluster& cluster, std::span<const RankId> members
   }
   s.nodes = nodes.count;
   s.per_node = nodes.longest;
-  s.pods = pods.count;
+  s.pods = cluster.fabric.oversubscription > 1 ? pods.count : 1;
   return s;
 }
 

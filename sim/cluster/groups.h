@@ -17,7 +17,7 @@ struct GroupSignature {
   std::uint32_t per_node = 1;       // the most members on one node
   std::uint32_t node_group = 0;     // the group of nodes of its slowest member: least NIC rate a device, then least
                                     // rate inside the node, then the first
-  std::uint32_t pods = 1;           // that its members are in
+  std::uint32_t pods = 1;           // that its members are in; 1 where uplinks carry all that NICs can send
   std::uint32_t stride = 1;         // of the first two members' ranks: neighbours on a mesh or rails
   bool operator==(const GroupSignature&) const = default;
 };
