@@ -51,7 +51,7 @@ class Idle {
   // Explains the part of [from, at) in which `item` was on its stream; returns where that begins.
   Tick through(Tick from, Tick at, std::uint32_t item) {
     const RankView::Item& i = view_.items()[item];
-    const Tick begin = std::min(std::max(view_.begin(i).at, from), at), start = std::min(std::max(view_.start(i), from), at);
+    const Tick begin = std::min(std::max(view_.begin(i), from), at), start = std::min(std::max(view_.start(i), from), at);
     give(category(p_.classes[i.cost_class]), begin, at);
     give(Category::bubble, start, begin);
     return start;
@@ -102,7 +102,7 @@ Breakdown breakdown(const Program& p, const Timeline& t, Tick end, std::uint32_t
     const Category c = category(p.classes[item.cost_class]);
     if (last == RankView::none || view.end(item) >= view.end(view.items()[last])) last = i;
     if (view.row(item).stream != Stream::compute) {
-      if (is_meeting(view.row(item).kind)) out.communication[static_cast<std::size_t>(c)] += view.end(item) - view.begin(item).at;
+      if (is_meeting(view.row(item).kind)) out.communication[static_cast<std::size_t>(c)] += view.end(item) - view.begin(item);
       continue;
     }
     idle.explain(free, view.start(item), i);

@@ -39,7 +39,8 @@ std::string markdown(const Report& r) {
   std::string out = "## " + escaped(r.origin.scenario.empty() ? r.model : r.origin.scenario) + "\n\n";
   out += escaped(headline(r)) + "\n\n";
   out += "- **Plan**: " + escaped(r.plan) + "\n- **Step**: " + escaped(speed_line(r)) + "\n- **Memory**: " +
-         escaped(memory_line(r)) + "\n- **Evidence**: " + escaped(evidence_line(r)) + "\n";
+         escaped(memory_line(r)) + "\n- **Evidence**: " + escaped(evidence_line(r)) + "\n- **Prices**: " +
+         escaped(r.calibration) + ", " + r.origin.replay + " replay\n";
   for (const std::string& line : cost_lines(r)) out += "- " + escaped(line) + "\n";
   if (const std::string useful = goodput_line(r); !useful.empty()) out += "- " + escaped(useful) + "\n";
 

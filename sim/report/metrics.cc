@@ -71,6 +71,7 @@ std::vector<Quantified> metrics(const Report& r) {
   out.rate("tokens_per_second", r.tokens_per_second, "tokens/s");
   out.rate("tokens_per_second_per_gpu", r.tokens_per_second_per_gpu(), "tokens/s");
   for (const Efficiency& e : r.efficiency) {
+    if (e.convention == FlopConvention::hardware_full && !r.full_recompute) continue;
     const std::string convention(name(e.convention));
     out.rate("flops_per_gpu." + convention, e.per_gpu.v, "FLOP/s");
     if (e.of_peak > 0) out.rate("mfu." + convention, e.of_peak, "1");

@@ -45,12 +45,10 @@ std::uint32_t RankView::find(std::uint32_t id) const {
   return at != items_.end() && at->id == id ? static_cast<std::uint32_t>(at - items_.begin()) : none;
 }
 
-RankView::Begin RankView::begin(const Item& item) const {
-  Begin last{start(item), team_, player_, item.id};
+Tick RankView::begin(const Item& item) const {
+  Tick last = start(item);
   if (!is_meeting(row(item).kind)) return last;
-  for_each_member(item, [&](std::uint32_t team, std::uint32_t player, std::uint32_t id) {
-    if (timeline_->start[id] > last.at) last = {timeline_->start[id], team, player, id};
-  });
+  for_each_member(item, [&](std::uint32_t, std::uint32_t, std::uint32_t id) { last = std::max(last, timeline_->start[id]); });
   return last;
 }
 

@@ -26,22 +26,18 @@ class RankView {
   Tick start(const Item& i) const { return timeline_->start[i.id]; }
   Tick end(const Item& i) const { return timeline_->end[i.id]; }
 
-  // When the instruction's meeting began, and the player whose start that was: the last of its members to come, of
-  // equals this player. Its own start if it is no meeting.
-  struct Begin { Tick at; std::uint32_t team = 0, player = 0, id = 0; };
-  Begin begin(const Item&) const;
+  // When the instruction's meeting began: its last member's start. Its own start if it is no meeting.
+  Tick begin(const Item&) const;
 
   // Calls visit(team, player, id) for every member of the instruction's meeting that is present, itself included.
   template <class Visit>
   void for_each_member(const Item&, Visit&& visit) const;
 
-  // The item of an id of this player; none if it has no such instruction.
-  std::uint32_t find(std::uint32_t id) const;
-
   // The item among its stream's previous one and its waits that ended last, or none. Ties: the largest id.
   std::uint32_t last_before(const Item&) const;
 
  private:
+  std::uint32_t find(std::uint32_t id) const;   // item index; none if the player has no such instruction
   void append(std::uint32_t call, std::uint32_t row, std::uint32_t id, std::uint32_t (&latest)[stream_count]);
 
   const Program* program_;

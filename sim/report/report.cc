@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "sim/report/critical.h"
 #include "sim/report/memory.h"
 
 namespace orrery {
@@ -69,16 +68,11 @@ void add_names(const Subject& s, Report& r) {
   r.global_batch = s.training.global_batch;
   r.micro_batches = micro_batches(s.training, s.plan);
   r.peak_of = s.training.precision.compute;
+  r.full_recompute = std::all_of(s.plan.layers.begin(), s.plan.layers.end(),
+                                 [](const LayerStrategy& l) { return l.recompute == Recompute::full; });
 }
 
 }  // namespace
-
-Evidence dominant(const EvidenceShares& shares) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < shares.size(); ++i)
-    if (shares[i] >= shares[best] && shares[i] > 0) best = i;
-  return static_cast<Evidence>(best);
-}
 
 std::size_t Report::fullest() const {
   const auto less = [](const StageReport& a, const StageReport& b) { return a.memory.room() < b.memory.room(); };
@@ -128,7 +122,7 @@ Report make_report(const Subject& s, Origin origin) {
   r.where = r.stages[r.critical].time;
   r.where[Category::stragglers] = r.step - r.makespan;
   r.bubble_fraction = r.where[Category::bubble] / r.step;
-  r.evidence = evidence_shares(critical_path(s.program, s.timeline), s);
+  r.evidence = evidence_shares(critical_path(s.program, s.prices, s.timeline), s.program, s.calibration);
   r.memory_evidence = memory_evidence(s.calibration);
   r.tokens_per_second = static_cast<double>(r.global_batch * r.sequence) / to_seconds(r.step).v;
   add_efficiency(s, r);

@@ -20,6 +20,7 @@
 #include "sim/plan/plan.h"
 #include "sim/program/program.h"
 #include "sim/report/breakdown.h"
+#include "sim/report/evidence.h"
 #include "sim/report/goodput.h"
 #include "sim/report/run_cost.h"
 
@@ -74,9 +75,6 @@ struct Efficiency {
 };
 inline constexpr std::size_t convention_count = 4;
 
-using EvidenceShares = std::array<double, 4>;           // by Evidence; they sum to 1
-Evidence dominant(const EvidenceShares&);               // the largest share; of equals the weaker
-
 struct Report {
   Origin origin;
   std::string model, cluster, device, calibration, plan;  // names; the plan's summary
@@ -92,6 +90,7 @@ struct Report {
   EvidenceShares evidence{};            // of the critical path
   Evidence memory_evidence = Evidence::assumed;
 
+  bool full_recompute = false;          // of every layer
   double tokens_per_second = 0;
   FlopsPerSecond peak{};                // dense, a GPU
   DType peak_of = DType::bf16;

@@ -65,21 +65,8 @@ std::string memory_line(const Report& r) {
          room + (m.room().v >= 0 ? " GiB free" : " GiB short");
 }
 
-std::string evidence_text(const EvidenceShares& shares) {
-  std::string out;
-  std::vector<Tick> parts;
-  for (const double s : shares) parts.push_back({static_cast<std::int64_t>(s * 1e9 + 0.5)});
-  const std::vector<int> t = tenths_of_percent(parts);
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    if (t[i] == 0) continue;
-    if (!out.empty()) out += ", ";
-    out += std::string(name(static_cast<Evidence>(i))) + " " + tenths(t[i]);
-  }
-  return out;
-}
-
 std::string evidence_line(const Report& r) {
-  return evidence_text(r.evidence) + " of the critical path (" + r.calibration + ")";
+  return evidence_text(r.evidence) + " of the critical path";
 }
 
 std::string goodput_line(const Report& r) {
@@ -170,7 +157,8 @@ Cells efficiency_table(const Report& r) {
   const auto add = [&](std::string_view what, const Efficiency& e) {
     out.push_back({std::string(what), teraflops(e.per_gpu), e.of_peak > 0 ? percent(e.of_peak) : "-"});
   };
-  for (const Efficiency& e : r.efficiency) add(title(e.convention), e);
+  for (const Efficiency& e : r.efficiency)
+    if (e.convention != FlopConvention::hardware_full || r.full_recompute) add(title(e.convention), e);
   add("HFU, what this plan executes", r.hardware);
   return out;
 }

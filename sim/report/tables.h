@@ -26,6 +26,5 @@ Cells stage_table(const Report&);                       // what each stage's tim
 Cells efficiency_table(const Report&);
 
 std::string_view title(FlopConvention);                 // "Korthikanti et al. 2022 (whole attention square)"
-std::string evidence_text(const EvidenceShares&);       // "calibrated 71 %, datasheet 22 %, assumed 7 %"
 
 }  // namespace orrery::report

@@ -100,7 +100,7 @@ class Chrome {
 
   void slice(const TracedRank& r, const RankView& view, const RankView::Item& i) {
     const Row& row = view.row(i);
-    const Tick begin = view.begin(i).at;
+    const Tick begin = view.begin(i);
     std::string& s = event();
     s += "{\"ph\":\"X\",\"cat\":\"";
     s += category_word(row);
