@@ -73,7 +73,7 @@ Command* find_command(int argc, const char* const* argv, const Commands& command
 void describe_program(CLI::App& app) {
   app.name("orrery");
   app.require_subcommand(1);
-  app.set_version_flag("--version", std::string(version_line()));
+  app.set_version_flag("--version", "orrery " + std::string(version));
   app.footer(
       "Quantities are strings with units (\"400 Gb/s\"); presets: orrery list models, list clusters.\n"
       "Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 bad input file, 4 environment, 5 internal bug, 130 interrupted.");
@@ -125,7 +125,7 @@ Command* parse_command_line(int argc, const char* const* argv, const Commands& c
     said = wanted ? app.get_subcommand(std::string(wanted->name()))->help("orrery") : app.help();
     return nullptr;
   } catch (const CLI::CallForVersion&) {
-    said = std::string(version_line()) + "\n";
+    said = "orrery " + std::string(version) + "\n";
     return nullptr;
   } catch (const CLI::ParseError& error) {
     explain(error, wanted, flags, app);

@@ -64,32 +64,6 @@ std::string gunzip(std::string_view packed, std::string_view name) {
   return text;
 }
 
-std::string gzip(std::string_view text) {
-  z_stream z{};
-  // No name and no time in the header: the same content gives the same bytes.
-  if (::deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-    throw DeviceError("zlib can't start");
-  std::string packed(::deflateBound(&z, static_cast<uLong>(text.size())), '\0');
-  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  z.avail_in = static_cast<uInt>(text.size());
-  z.next_out = reinterpret_cast<Bytef*>(packed.data());
-  z.avail_out = static_cast<uInt>(packed.size());
-  const int status = ::deflate(&z, Z_FINISH);
-  packed.resize(packed.size() - z.avail_out);
-  ::deflateEnd(&z);
-  if (status != Z_STREAM_END) throw DeviceError("zlib failed to compress");
-  return packed;
-}
-
-void write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw DeviceError(path + ": can't be written: " + std::strerror(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-}
-
 void append_directories(std::string_view list, std::vector<std::string>& out) {
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(':'), list.size());
@@ -126,26 +100,84 @@ std::vector<std::string> DiskFiles::list(std::string_view directory) {
   return names;
 }
 
-void write_file(const std::string& path, std::string_view content) {
-  const std::string packed = path.ends_with(".gz") ? gzip(content) : std::string();
-  struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {  // /dev/stdout, a pipe: nothing to rename
-    const Descriptor file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
-    if (file.fd < 0) throw DeviceError(path + ": can't be written: " + std::strerror(errno));
-    return write_all(file.fd, packed.empty() ? content : packed, path);
+struct OutputFile::Gzip {
+  z_stream z{};
+
+  Gzip() {
+    // No name and no time in the header: the same content gives the same bytes.
+    if (::deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+      throw DeviceError("zlib can't start");
   }
-  std::string temporary = path + ".XXXXXX";
-  const Descriptor file{::mkstemp(temporary.data())};
-  if (file.fd < 0) throw DeviceError(path + ": can't be written: " + std::strerror(errno));
-  struct Remove {
-    const std::string& path;
-    ~Remove() { ::unlink(path.c_str()); }  // after the rename there is nothing left under this name
-  } const remove{temporary};
-  write_all(file.fd, packed.empty() ? content : packed, path);
+  ~Gzip() { ::deflateEnd(&z); }
+
+  template <class Put>
+  void add(std::string_view bytes, int flush, Put put) {
+    z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    z.avail_in = static_cast<uInt>(bytes.size());
+    do {
+      char packed[1 << 15];
+      z.next_out = reinterpret_cast<Bytef*>(packed);
+      z.avail_out = sizeof packed;
+      ::deflate(&z, flush);
+      put(std::string_view(packed, sizeof packed - z.avail_out));
+    } while (z.avail_out == 0);
+  }
+};
+
+OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  } else {
+    temporary_ = path_ + ".XXXXXX";
+    fd_ = ::mkstemp(temporary_.data());
+    if (fd_ < 0) temporary_.clear();
+  }
+  if (fd_ < 0) refuse();
+  if (path_.ends_with(".gz")) gzip_ = std::make_unique<Gzip>();
+}
+
+OutputFile::~OutputFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void OutputFile::refuse() const { throw DeviceError(path_ + ": can't be written: " + std::strerror(errno)); }
+
+void OutputFile::put(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) refuse();
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void OutputFile::append(std::string_view piece) {
+  constexpr std::size_t enough = 1 << 16;  // traces come in small pieces
+  buffer_ += piece;
+  if (buffer_.size() < enough) return;
+  if (gzip_) gzip_->add(buffer_, Z_NO_FLUSH, [this](std::string_view packed) { put(packed); });
+  else put(buffer_);
+  buffer_.clear();
+}
+
+void OutputFile::commit() {
+  if (gzip_) gzip_->add(buffer_, Z_FINISH, [this](std::string_view packed) { put(packed); });
+  else put(buffer_);
+  buffer_.clear();
+  if (temporary_.empty()) return;
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  if (::fchmod(file.fd, 0666 & ~mask) != 0 || ::fsync(file.fd) != 0 || std::rename(temporary.c_str(), path.c_str()) != 0)
-    throw DeviceError(path + ": can't be written: " + std::strerror(errno));
+  if (::fchmod(fd_, 0666 & ~mask) != 0 || ::fsync(fd_) != 0 || std::rename(temporary_.c_str(), path_.c_str()) != 0)
+    refuse();
+  temporary_.clear();
+}
+
+void write_file(const std::string& path, std::string_view content) {
+  OutputFile file(path);
+  file.append(content);
+  file.commit();
 }
 
 std::vector<std::string> preset_directories(std::string_view given) {

@@ -2,6 +2,9 @@
 
 namespace orrery {
 
+std::unique_ptr<Command> plan_command();
+std::unique_ptr<Command> simulate_command();
+std::unique_ptr<Command> program_command();
 std::unique_ptr<Command> list_command();
 std::unique_ptr<Command> schema_command();
 std::unique_ptr<Command> check_command();
@@ -10,7 +13,8 @@ std::unique_ptr<Command> version_command();
 
 Commands all_commands() {
   Commands commands;
-  for (const auto make : {list_command, schema_command, check_command, completion_command, version_command})
+  for (const auto make : {plan_command, simulate_command, program_command, list_command, schema_command, check_command,
+                          completion_command, version_command})
     commands.push_back(make());
   return commands;
 }

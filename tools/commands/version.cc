@@ -10,7 +10,7 @@ class Version : public Command {
   std::string_view name() const override { return "version"; }
   std::string_view summary() const override { return "Print the version and the directories of presets"; }
   int run(Session& session) override {
-    session.print(std::string(version_line()) + "\n");
+    session.print("orrery " + std::string(version) + "\n");
     for (const std::string& directory : session.preset_directories()) session.print("presets: " + directory + "\n");
     return 0;
   }

@@ -1,0 +1,133 @@
+#include "tools/plan_text.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "sim/base/units.h"
+#include "sim/plan/read.h"
+#include "sim/report/json.h"
+
+namespace orrery {
+namespace {
+
+std::string fixed(double v, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, v);
+  return text;
+}
+
+std::string count(std::size_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+std::string gib(Bytes b) { return fixed(static_cast<double>(b.v) / (1 << 30), 1); }
+
+std::string headline(const Scenario& s) {
+  const Node& node = s.cluster.groups.front().node;
+  return s.name + ": " + s.model.name + ", " + std::to_string(s.cluster.ranks()) + " x " + node.device.name + ", " +
+         std::to_string(s.training.global_batch) + " sequences of " + std::to_string(s.training.sequence) + " tokens a step\n";
+}
+
+std::string counts_line(const SearchResult& r) {
+  const Certificate& c = r.certificate;
+  std::string line = count(c.plans) + " plans: " + count(c.simulated) + " fit and were simulated, ";
+  line += count(c.memory) + " need too much memory, " + count(c.illegal) + " are impossible";
+  if (c.unsupported > 0) line += ", " + count(c.unsupported) + " are not supported yet";
+  if (c.slow > 0) line += "; " + count(c.slow) + " of those that fit are above a limit";
+  if (c.evaluated < c.plans) line += "; stopped early, " + count(c.plans - c.evaluated) + " not looked at";
+  return line + "\n";
+}
+
+const Rejected* first_of(const SearchResult& r, Rejection why) {
+  for (const Rejected& x : r.rejected)
+    if (x.why == why) return &x;
+  return nullptr;
+}
+
+std::string seconds(Tick t) { return text(to_seconds(t)); }
+
+std::string rejected_lines(const SearchResult& r, std::size_t show) {
+  std::string out;
+  std::size_t shown = 0;
+  for (const Rejected& x : r.rejected) {
+    if (x.why == Rejection::memory && shown == show) continue;
+    if (x.why != Rejection::memory && &x != first_of(r, x.why)) continue;
+    shown += x.why == Rejection::memory;
+    out += "  " + summary(x.plan) + ": " + x.message;
+    if (x.remedy) out += "; fits as " + summary(*x.remedy) + ", " + seconds(x.remedy_step) + " a step";
+    out += "\n";
+  }
+  return out.empty() ? "" : "rejected, the nearest misses first\n" + out;
+}
+
+std::string_view word(Rejection why) {
+  constexpr std::string_view words[] = {"illegal", "unsupported", "memory", "slow"};
+  return words[static_cast<std::size_t>(why)];
+}
+
+Json rejected_json(const Rejected& x) {
+  Json out = Json::object({{"plan", summary(x.plan)}, {"why", word(x.why)}, {"message", x.message}});
+  if (x.why == Rejection::memory) out.set("stage", x.stage).set("excess_bytes", x.excess.v);
+  if (x.remedy) out.set("remedy", summary(*x.remedy)).set("remedy_step_s", to_seconds(x.remedy_step).v);
+  return out;
+}
+
+Json certificate_json(const Certificate& c) {
+  return Json::object({{"plans", c.plans}, {"evaluated", c.evaluated}, {"illegal", c.illegal},
+                       {"unsupported", c.unsupported}, {"memory", c.memory}, {"slow", c.slow},
+                       {"simulated", c.simulated}, {"gap", c.gap}});
+}
+
+}  // namespace
+
+Table plan_table(const SearchResult& r) {
+  const bool run = !r.best.empty() && r.best.front().report.cost.tokens > 0;
+  const bool priced = run && r.best.front().report.cost.total.v > 0;
+  std::vector<std::string> titles{">#", ">MBS", ">TP", ">PP", ">CP", ">VP", ">DP", "ZeRO", "recompute", "schedule",
+                                  ">step", ">tok/s/GPU", ">TFLOP/s/GPU", ">MFU", ">bubble", ">GiB peak"};
+  if (run) titles.push_back(">days");
+  if (priced) titles.push_back(">cost");
+  Table table(titles);
+  for (std::size_t i = 0; i < r.best.size(); ++i) {
+    const Plan& p = r.best[i].plan;
+    const Report& x = r.best[i].report;
+    const LayerStrategy& s = p.layers.front();
+    const Efficiency& e = x.efficiency[static_cast<std::size_t>(FlopConvention::megatron)];
+    std::vector<std::string> row{
+        std::to_string(i + 1), std::to_string(p.micro_batch), std::to_string(p.tp), std::to_string(p.pp),
+        std::to_string(p.cp), std::to_string(p.virtual_stages), std::to_string(p.dp),
+        std::to_string(static_cast<int>(s.zero)), std::string(recompute_words[static_cast<std::size_t>(s.recompute)]),
+        std::string(schedule_words[static_cast<std::size_t>(p.schedule)]), seconds(x.step),
+        text_count(x.tokens_per_second_per_gpu()), fixed(e.per_gpu.v / 1e12, 0), fixed(100 * e.of_peak, 1) + " %",
+        fixed(100 * x.bubble_fraction, 1) + " %", gib(x.stages[x.fullest()].memory.peak)};
+    if (run) row.push_back(fixed(x.cost.duration.v / 86400, 1));
+    if (priced) row.push_back("$" + text_count(x.cost.total.v));
+    table.row(std::move(row));
+  }
+  return table;
+}
+
+std::string search_text(const Scenario& s, const SearchResult& r, std::size_t show) {
+  std::string out = headline(s) + counts_line(r);
+  if (r.best.empty()) return out + "no plan fits\n" + rejected_lines(r, show);
+  out += "\n" + plan_table(r).text() + "\n";
+  const Report& best = r.best.front().report;
+  const Bytes limit = best.stages[best.fullest()].memory.limit;
+  out += "MFU counts the FLOPs of Korthikanti et al. 2022 over the dense peak; memory of " + gib(limit) + " GiB a GPU\n";
+  return out + rejected_lines(r, show);
+}
+
+Json search_json(const Scenario& s, const SearchResult& r, const Origin& origin) {
+  Json out = Json::object({{"schema", "orrery.search/1"}, {"version", origin.version}, {"scenario", s.name}});
+  out.set("complete", r.complete).set("certificate", certificate_json(r.certificate));
+  out.set("lower_bound_s", r.lower_bound.v);
+  Json best = Json::array(), rejected = Json::array();
+  for (const Found& f : r.best)
+    best.push(Json::object({{"summary", summary(f.plan)}, {"plan", write_plan(f.plan)}, {"result", to_json(f.report)}}));
+  for (const Rejected& x : r.rejected) rejected.push(rejected_json(x));
+  return out.set("best", std::move(best)).set("rejected", std::move(rejected));
+}
+
+}  // namespace orrery
