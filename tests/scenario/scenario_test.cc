@@ -5,34 +5,16 @@
 #include <algorithm>
 
 #include "tests/base/error_of.h"
-#include "tests/base/memory_files.h"
+#include "tests/scenario/world.h"
 
 namespace orrery {
 namespace {
 
-constexpr std::string_view model = R"({"schema": "orrery.model/1", "name": "tiny", "vocab": 512, "max_positions": 64,
-  "layers": [{"count": 4, "hidden": 64, "attention": {"heads": 4}, "mlp": {"ffn": 256}}]})";
-constexpr std::string_view hf = R"({"model_type": "llama", "hidden_size": 64, "intermediate_size": 256, "hidden_act": "silu",
-  "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 512, "rms_norm_eps": 1e-5,
-  "max_position_embeddings": 64, "tie_word_embeddings": true})";
-constexpr std::string_view device = R"({"schema": "orrery.device/1", "name": "gpu", "architecture": "toy",
-  "peak": {"bf16": "100 TFLOP/s"}, "memory": "16 GiB", "memory_bandwidth": "1 TB/s"})";
-constexpr std::string_view cluster = R"({"schema": "orrery.cluster/1", "name": "toys",
-  "groups": [{"node": {"gpu": "gpu", "gpus": 2, "intra": {"kind": "pcie", "bandwidth": "20 GB/s"},
-                       "nics": {"count": 1, "bandwidth": "100 Gb/s"}}}],
-  "price": {"gpu_hour": "1 USD/h"}})";
-constexpr std::string_view defaults = R"({"schema": "orrery.defaults/1", "calibrations": {"gpu": "soft"}})";
-
-// The smallest world in which a scenario can be read.
-MemoryFiles world(std::string_view scenario) {
-  return {{"w/s.json", std::string(scenario)},           {"w/plan.json", R"({"schema": "orrery.plan/1", "dp": 2})"},
-          {"w/hf/config.json", std::string(hf)},         {"p/models/tiny.json", std::string(model)},
-          {"p/devices/gpu.json", std::string(device)},   {"p/clusters/toys.json", std::string(cluster)},
-          {"p/calibrations/soft.json", ""},              {"p/defaults.json", std::string(defaults)}};
-}
+using world::cluster;
+using world::model;
 
 Scenario read(std::string_view scenario) {
-  MemoryFiles files = world(scenario);
+  MemoryFiles files = world::with(scenario);
   const Library library(files, {"p"});
   return read_scenario("w/s.json", library);
 }
@@ -147,7 +129,7 @@ TEST(Scenario, TheOrderOfMembersChangesNothing) {
 }
 
 TEST(Scenario, PartsAreFoundByNameOrPath) {
-  MemoryFiles files = world("");
+  MemoryFiles files = world::with("");
   Library library(files, {"p"});
   EXPECT_EQ(find_model(library, "tiny").name, "tiny");
   EXPECT_EQ(find_model(library, "w/hf/config.json").depth(), 2);
