@@ -22,7 +22,9 @@ std::string recompute_word(const Plan& plan) {
   const Recompute first = plan.layers.front().recompute;
   for (const LayerStrategy& s : plan.layers)
     if (s.recompute != first) return " recompute mixed";
-  return first == Recompute::none ? "" : first == Recompute::full ? " recompute full" : " recompute selective";
+  return first == Recompute::none   ? ""
+         : first == Recompute::full ? " recompute full"
+                                    : " recompute selective";
 }
 
 std::string zero_word(const Plan& plan) {
@@ -42,7 +44,9 @@ std::string summary(const Plan& plan) {
   if (plan.virtual_stages > 1) out += "x" + std::to_string(plan.virtual_stages);
   out += " dp" + std::to_string(plan.dp) + " mbs" + std::to_string(plan.micro_batch);
   if (plan.pp > 1) {
-    out += plan.schedule == Schedule::gpipe ? " gpipe" : plan.schedule == Schedule::one_f_one_b ? " 1f1b" : " interleaved";
+    out += plan.schedule == Schedule::gpipe         ? " gpipe"
+           : plan.schedule == Schedule::one_f_one_b ? " 1f1b"
+                                                    : " interleaved";
   }
   return out + zero_word(plan) + recompute_word(plan);
 }

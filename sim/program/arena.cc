@@ -11,9 +11,11 @@
 namespace orrery {
 namespace {
 
-using Clock = std::array<std::uint32_t, stream_count>;   // row + 1 of each stream that has certainly ended
+using Clock = std::array<std::uint32_t, stream_count>;  // row + 1 of each stream that has certainly ended
 
-std::int64_t aligned(std::int64_t bytes) { return (bytes + Arena::alignment - 1) / Arena::alignment * Arena::alignment; }
+std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
+}
 
 bool is_transient(const BlockBuffer& b) { return (b.home & BlockBuilder::local_home) != 0; }
 
@@ -27,8 +29,8 @@ class Packing {
  public:
   Packing(const Program& p, const Block& block) : program_(p), block_(block) {}
 
-  // Fills `offsets` by block buffer and returns the bytes taken. Transients that may be in use after the block has
-  // ended on its compute stream go to `apart`, whose end moves on.
+  // Fills `offsets` by block buffer and returns the bytes taken. Transients that may be in use after the
+  // block has ended on its compute stream go to `apart`, whose end moves on.
   std::int64_t run(std::vector<std::int64_t>& offsets, std::vector<std::uint32_t>& apart) {
     list_uses();
     const Clock end = clocks_.empty() ? Clock{} : clock_at_end();
@@ -43,7 +45,8 @@ class Packing {
         }
         const std::int64_t bytes = aligned(program_.buffers[buffer.buffer].bytes().v);
         const std::int64_t at = lowest(bytes, starts_[r]);
-        const auto where = std::find_if(placed_.begin(), placed_.end(), [&](const Placed& q) { return q.offset > at; });
+        const auto where =
+            std::find_if(placed_.begin(), placed_.end(), [&](const Placed& q) { return q.offset > at; });
         placed_.insert(where, {b, at, bytes});
         offsets[block_.first_buffer + b] = at;
         top = std::max(top, at + bytes);
@@ -53,7 +56,10 @@ class Packing {
   }
 
  private:
-  struct Placed { std::uint32_t buffer; std::int64_t offset, bytes; };
+  struct Placed {
+    std::uint32_t buffer;
+    std::int64_t offset, bytes;
+  };
 
   void list_uses() {
     last_use_.assign(block_.buffers, {});
@@ -65,12 +71,14 @@ class Packing {
       const auto stream = static_cast<std::size_t>(row.stream);
       Clock clock = streams[stream];
       for (std::uint32_t w = row.first_wait; w < program_.rows[block_.first_row + r + 1].first_wait; ++w)
-        for (std::size_t s = 0; s < stream_count; ++s) clock[s] = std::max(clock[s], clocks_[r - program_.waits[w]][s]);
+        for (std::size_t s = 0; s < stream_count; ++s)
+          clock[s] = std::max(clock[s], clocks_[r - program_.waits[w]][s]);
       starts_.push_back(clock);
       clock[stream] = r + 1;
       clocks_.push_back(clock);
       streams[stream] = clock;
-      for (std::uint32_t o = row.first_operand; o < program_.rows[block_.first_row + r + 1].first_operand; ++o) {
+      for (std::uint32_t o = row.first_operand; o < program_.rows[block_.first_row + r + 1].first_operand;
+           ++o) {
         const std::uint32_t b = program_.operands[o].buffer;
         if (!seen[b]) begins_[r].push_back(b);
         seen[b] = true;
@@ -91,18 +99,20 @@ class Packing {
     return true;
   }
 
-  // The lowest offset at which nothing lies whose uses have not all ended by `clock`. `placed_` is sorted by offset.
+  // The lowest offset at which nothing lies whose uses have not all ended by `clock`. `placed_` is sorted by
+  // offset.
   std::int64_t lowest(std::int64_t bytes, const Clock& clock) const {
     std::int64_t at = 0;
     for (const Placed& q : placed_)
-      if (q.offset < at + bytes && at < q.offset + q.bytes && !precedes(q.buffer, clock)) at = q.offset + q.bytes;
+      if (q.offset < at + bytes && at < q.offset + q.bytes && !precedes(q.buffer, clock))
+        at = q.offset + q.bytes;
     return at;
   }
 
   const Program& program_;
   const Block& block_;
-  std::vector<Clock> starts_, clocks_;     // by row: what has ended when it starts; and with itself
-  std::vector<Clock> last_use_;            // by buffer
+  std::vector<Clock> starts_, clocks_;  // by row: what has ended when it starts; and with itself
+  std::vector<Clock> last_use_;         // by buffer
   std::vector<std::vector<std::uint32_t>> begins_;
   std::vector<Placed> placed_;
 };
@@ -131,16 +141,24 @@ Arena lay_out(const Program& p, std::uint32_t team) {
   Arena out;
   out.transients_.assign(p.block_buffers.size(), -1);
   std::map<std::tuple<std::uint32_t, std::uint32_t, Place>, Arena::Seat> seats;
-  const auto take = [&](std::uint32_t virtual_stage, std::uint32_t home, Place place, std::uint32_t instances, std::int64_t bytes) {
+  const auto take = [&](std::uint32_t virtual_stage, std::uint32_t home, Place place, std::uint32_t instances,
+                        std::int64_t bytes) {
     Arena::Seat& seat = seats[{virtual_stage, home, place}];
-    seat = {virtual_stage, home, place, std::max(seat.bytes, aligned(bytes)), 0, std::max(seat.places, instances)};
+    seat = {virtual_stage,
+            home,
+            place,
+            std::max(seat.bytes, aligned(bytes)),
+            0,
+            std::max(seat.places, instances)};
   };
   for (const Persistent& b : p.persistents)
-    if (p.stages[b.virtual_stage].team == team) take(b.virtual_stage, b.home, Place::fixed, 1, p.buffers[b.buffer].bytes().v);
+    if (p.stages[b.virtual_stage].team == team)
+      take(b.virtual_stage, b.home, Place::fixed, 1, p.buffers[b.buffer].bytes().v);
   // Places taken on each virtual stage, and which blocks play on which.
   std::vector<std::array<std::uint32_t, 5>> places(p.stages.size(), {1, 1, 1, 1, 1});
   std::vector<bool> played(p.blocks.size(), false);
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>> slots;   // by block and virtual stage
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>>
+      slots;  // by block and virtual stage
   for (std::size_t c = 0; c < p.call_count(); ++c) {
     const Call& call = p.calls[c];
     const bool single = p.blocks[call.block].slots == 1;
@@ -159,11 +177,13 @@ Arena lay_out(const Program& p, std::uint32_t team) {
     const Block& block = p.blocks[key.first];
     for (std::uint32_t r = 0; r < block.rows; ++r) {
       if (std::find(known.begin(), known.end(), p.rows[block.first_row + r].slot) == known.end()) continue;
-      for (std::uint32_t o = p.rows[block.first_row + r].first_operand; o < p.rows[block.first_row + r + 1].first_operand; ++o) {
+      for (std::uint32_t o = p.rows[block.first_row + r].first_operand;
+           o < p.rows[block.first_row + r + 1].first_operand; ++o) {
         const BlockBuffer& b = p.block_buffers[block.first_buffer + p.operands[o].buffer];
         if (is_transient(b)) continue;
         const auto stage = static_cast<std::uint32_t>(static_cast<std::int32_t>(key.second) + b.stage_offset);
-        take(stage, b.home, b.place, places[stage][static_cast<std::size_t>(b.place)], p.buffers[b.buffer].bytes().v);
+        take(stage, b.home, b.place, places[stage][static_cast<std::size_t>(b.place)],
+             p.buffers[b.buffer].bytes().v);
       }
     }
   }

@@ -57,8 +57,9 @@ std::uint32_t BlockBuilder::compute(const Op& op, std::initializer_list<Tensor> 
 }
 
 std::uint32_t BlockBuilder::communicate(Stream stream, Kind kind, Role role, Bytes bytes, DType dtype,
-                                        std::initializer_list<Tensor> reads, std::initializer_list<Tensor> writes,
-                                        bool pipelined, std::uint8_t slot) {
+                                        std::initializer_list<Tensor> reads,
+                                        std::initializer_list<Tensor> writes, bool pipelined,
+                                        std::uint8_t slot) {
   Row row;
   row.cost_class = classes_.communicate(kind, role, bytes, dtype, pipelined);
   row.kind = kind;
@@ -71,7 +72,8 @@ std::uint32_t BlockBuilder::communicate(Stream stream, Kind kind, Role role, Byt
   return index;
 }
 
-std::uint32_t BlockBuilder::local(Stream stream, Kind kind, Bytes bytes, std::initializer_list<Tensor> writes) {
+std::uint32_t BlockBuilder::local(Stream stream, Kind kind, Bytes bytes,
+                                  std::initializer_list<Tensor> writes) {
   Row row;
   row.cost_class = classes_.local(kind, bytes, device_);
   row.kind = kind;
@@ -122,7 +124,8 @@ void BlockBuilder::wait_for(std::uint32_t row) {
   if (latest == none || latest < row) latest = row;
 }
 
-// Waits of a row are complete when the next one begins: only the last on each stream, as streams are in order.
+// Waits of a row are complete when the next one begins: only the last on each stream, as streams are in
+// order.
 void BlockBuilder::close_row() {
   if (!open_) return;
   const std::uint32_t row = rows() - 1;

@@ -1,6 +1,6 @@
 // Builds one block of a Program. Rows name the buffers that they read and write, and the waits follow: a row
-// waits for the last writer of what it reads, and for the writer and all readers of what it writes, where these
-// are on other streams. So no two uses of a buffer race, and no wait is written by hand.
+// waits for the last writer of what it reads, and for the writer and all readers of what it writes, where
+// these are on other streams. So no two uses of a buffer race, and no wait is written by hand.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -23,23 +23,25 @@ struct Tensor {
 class BlockBuilder {
  public:
   static constexpr std::uint32_t none = ~0u;
-  static constexpr std::uint32_t local_home = 1u << 31;   // set in the homes of transient()s
+  static constexpr std::uint32_t local_home = 1u << 31;  // set in the homes of transient()s
 
   explicit BlockBuilder(Program& program, ClassTable& classes) : program_(program), classes_(classes) {}
 
   void begin(BlockName, std::uint32_t device, std::uint32_t slots = 1);
-  std::uint32_t finish();                               // the block's index
+  std::uint32_t finish();  // the block's index
 
-  // A buffer that the block uses. `home` tells it apart within the virtual stage and place; a transient() is told
-  // apart by its block as well.
-  Tensor buffer(const Buffer&, std::uint32_t home, Place, bool acquires, bool releases, std::int32_t stage_offset = 0);
+  // A buffer that the block uses. `home` tells it apart within the virtual stage and place; a transient() is
+  // told apart by its block as well.
+  Tensor buffer(const Buffer&, std::uint32_t home, Place, bool acquires, bool releases,
+                std::int32_t stage_offset = 0);
   Tensor transient(std::string_view name, Component, DType, Shape);
 
   // Appends a row and returns its index within the block.
   std::uint32_t compute(const Op&, std::initializer_list<Tensor> reads, std::initializer_list<Tensor> writes);
   std::uint32_t communicate(Stream, Kind, Role, Bytes, DType, std::initializer_list<Tensor> reads,
-                            std::initializer_list<Tensor> writes, bool pipelined = false, std::uint8_t slot = 0);
-  std::uint32_t local(Stream, Kind, Bytes, std::initializer_list<Tensor> writes);   // copy or host
+                            std::initializer_list<Tensor> writes, bool pipelined = false,
+                            std::uint8_t slot = 0);
+  std::uint32_t local(Stream, Kind, Bytes, std::initializer_list<Tensor> writes);  // copy or host
   // More operands, and an extra wait, of the newest row.
   void also_read(Tensor t) { use(t, false); }
   void also_write(Tensor t) { use(t, true); }
@@ -58,7 +60,7 @@ class BlockBuilder {
  private:
   struct Uses {
     std::uint32_t writer = none, first_read = none, first_write = none;
-    std::uint32_t readers[stream_count];                // the last reader on each stream
+    std::uint32_t readers[stream_count];  // the last reader on each stream
   };
   void close_row();
   std::uint32_t append(Row row);
@@ -73,9 +75,9 @@ class BlockBuilder {
   std::vector<Uses> uses_;
   std::vector<Stream> row_streams_;
   std::vector<std::uint32_t> entries_;
-  std::uint32_t pending_[stream_count];                 // the newest row's waits: the last row on each stream
+  std::uint32_t pending_[stream_count];  // the newest row's waits: the last row on each stream
   std::uint32_t last_on_stream_[stream_count];
-  std::uint32_t previous_ = none;                       // the row before the newest one on its stream
+  std::uint32_t previous_ = none;  // the row before the newest one on its stream
   bool open_ = false;
 };
 

@@ -13,8 +13,8 @@ namespace {
 constexpr std::uint32_t none = ~0u;
 
 std::string text(const Instruction& i) {
-  return "instruction " + std::to_string(i.id.i) + " (" + std::string(name(i.kind)) + " on " + std::string(name(i.stream)) +
-         " of rank " + std::to_string(i.rank.i) + ")";
+  return "instruction " + std::to_string(i.id.i) + " (" + std::string(name(i.kind)) + " on " +
+         std::string(name(i.stream)) + " of rank " + std::to_string(i.rank.i) + ")";
 }
 
 // Rules on waits and meetings, over instructions in id order.
@@ -23,10 +23,15 @@ class Meetings {
   explicit Meetings(const Program& p) : program_(p), rank_of_(p.size()), meeting_end_(p.size(), none) {}
 
   std::string run() {
-    for_each_instruction(program_, [&](const Instruction& i) { if (error_.empty()) first_pass(i); });
+    for_each_instruction(program_, [&](const Instruction& i) {
+      if (error_.empty()) first_pass(i);
+    });
     for (const auto& [key, m] : meetings_)
       for (std::uint32_t id : m.members) meeting_end_[id] = m.last;
-    if (error_.empty()) for_each_instruction(program_, [&](const Instruction& i) { if (error_.empty()) second_pass(i); });
+    if (error_.empty())
+      for_each_instruction(program_, [&](const Instruction& i) {
+        if (error_.empty()) second_pass(i);
+      });
     return error_;
   }
 
@@ -40,15 +45,20 @@ class Meetings {
     if (i.id.i != next_++) error_ = "ids are not consecutive at " + text(i);
     rank_of_[i.id.i] = i.rank.i;
     for (InstructionId w : i.waits) {
-      if (w.i >= i.id.i) error_ = text(i) + " waits for the later instruction " + std::to_string(w.i);
-      else if (rank_of_[w.i] != i.rank.i) error_ = text(i) + " waits for instruction " + std::to_string(w.i) + " of another rank";
+      if (w.i >= i.id.i)
+        error_ = text(i) + " waits for the later instruction " + std::to_string(w.i);
+      else if (rank_of_[w.i] != i.rank.i)
+        error_ = text(i) + " waits for instruction " + std::to_string(w.i) + " of another rank";
     }
     if (!is_meeting(i.kind)) return;
     const auto place = std::make_pair(i.rank.i, i.group * 2 + (i.kind == Kind::receive));
     const auto [stream, fresh] = streams_.try_emplace(place, i.stream);
-    if (!fresh && stream->second != i.stream) error_ = text(i) + " is on another stream than its group's earlier ones";
+    if (!fresh && stream->second != i.stream)
+      error_ = text(i) + " is on another stream than its group's earlier ones";
     std::uint32_t& expected = sequence_[place];
-    if (i.sequence != expected++) error_ = text(i) + " has sequence " + std::to_string(i.sequence) + " in its group, not " + std::to_string(expected - 1);
+    if (i.sequence != expected++)
+      error_ = text(i) + " has sequence " + std::to_string(i.sequence) + " in its group, not " +
+               std::to_string(expected - 1);
     Meeting& m = meetings_[{i.group, i.sequence}];
     const CostClass& what = program_.classes[i.cost_class];
     if (m.what && (m.what->kind != what.kind || m.what->bytes != what.bytes || m.what->dtype != what.dtype))
@@ -58,11 +68,15 @@ class Meetings {
     m.last = i.id.i;
   }
   void second_pass(const Instruction& i) {
-    const auto late = [&](std::uint32_t earlier) { return meeting_end_[earlier] != none && meeting_end_[earlier] >= i.id.i; };
+    const auto late = [&](std::uint32_t earlier) {
+      return meeting_end_[earlier] != none && meeting_end_[earlier] >= i.id.i;
+    };
     for (InstructionId w : i.waits)
       if (late(w.i)) error_ = text(i) + " waits for a meeting with a later member";
-    std::uint32_t& before = last_on_stream_.try_emplace({i.rank.i, static_cast<std::uint32_t>(i.stream)}, none).first->second;
-    if (before != none && late(before)) error_ = text(i) + " follows a meeting with a later member in its stream";
+    std::uint32_t& before =
+        last_on_stream_.try_emplace({i.rank.i, static_cast<std::uint32_t>(i.stream)}, none).first->second;
+    if (before != none && late(before))
+      error_ = text(i) + " follows a meeting with a later member in its stream";
     before = i.id.i;
   }
 
@@ -75,8 +89,8 @@ class Meetings {
   std::map<std::pair<std::uint32_t, std::uint32_t>, Meeting> meetings_;
 };
 
-// Rules on buffers, for player 0 of each team. `after[i][s]` is the last instruction of stream s that has certainly
-// ended when i starts: a vector clock over the streams of one rank.
+// Rules on buffers, for player 0 of each team. `after[i][s]` is the last instruction of stream s that has
+// certainly ended when i starts: a vector clock over the streams of one rank.
 class Buffers {
  public:
   explicit Buffers(const Program& p) : program_(p) {}
@@ -87,9 +101,16 @@ class Buffers {
   }
 
  private:
-  using Clock = std::array<std::uint32_t, stream_count>;      // ordinal + 1 of an instruction of the stream
-  struct Use { std::uint32_t ordinal = 0; Stream stream = Stream::compute; bool write = false; };
-  struct Life { std::vector<Use> uses; bool alive = false; };
+  using Clock = std::array<std::uint32_t, stream_count>;  // ordinal + 1 of an instruction of the stream
+  struct Use {
+    std::uint32_t ordinal = 0;
+    Stream stream = Stream::compute;
+    bool write = false;
+  };
+  struct Life {
+    std::vector<Use> uses;
+    bool alive = false;
+  };
 
   void walk(std::uint32_t team) {
     lives_.clear();
@@ -110,7 +131,8 @@ class Buffers {
     std::vector<std::uint32_t> last(block.buffers, none);
     for (std::uint32_t r = 0; r < block.rows; ++r)
       if (program_.rows[block.first_row + r].slot == slot)
-        for (std::uint32_t o = program_.rows[block.first_row + r].first_operand; o < program_.rows[block.first_row + r + 1].first_operand; ++o)
+        for (std::uint32_t o = program_.rows[block.first_row + r].first_operand;
+             o < program_.rows[block.first_row + r + 1].first_operand; ++o)
           last[program_.operands[o].buffer] = r;
     for (std::uint32_t r = 0; r < block.rows && error_.empty(); ++r) {
       const Row& row = program_.rows[block.first_row + r];
@@ -124,12 +146,15 @@ class Buffers {
       for (std::uint32_t w = row.first_wait; w < program_.rows[block.first_row + r + 1].first_wait; ++w)
         join(program_.row_id(call, r - program_.waits[w]));
       for (std::uint32_t w = call.first_wait; w < program_.calls[c + 1].first_wait; ++w)
-        if (program_.outside_waits[w].row == r) join(program_.row_id(program_.calls[program_.outside_waits[w].call], program_.outside_waits[w].awaited));
+        if (program_.outside_waits[w].row == r)
+          join(program_.row_id(program_.calls[program_.outside_waits[w].call],
+                               program_.outside_waits[w].awaited));
       ++ordinal;
       for (std::uint32_t o = row.first_operand; o < program_.rows[block.first_row + r + 1].first_operand; ++o)
         use(call, block, row, program_.operands[o], clock, ordinal);
       for (std::uint32_t b = 0; b < block.buffers; ++b)
-        if (last[b] == r && program_.block_buffers[block.first_buffer + b].releases) life(call, block, b).alive = false;
+        if (last[b] == r && program_.block_buffers[block.first_buffer + b].releases)
+          life(call, block, b).alive = false;
       clock[static_cast<std::size_t>(row.stream)] = ordinal;
       clocks_[program_.row_id(call, r)] = clock;
       stream_clock_[static_cast<std::size_t>(row.stream)] = clock;
@@ -140,20 +165,23 @@ class Buffers {
     const BlockBuffer& b = program_.block_buffers[block.first_buffer + local];
     const Buffer& what = program_.buffers[b.buffer];
     const std::uint32_t places[] = {0, call.stash, call.input, call.gradient, call.output};
-    std::uint64_t key = mix(std::uint64_t{b.home} | static_cast<std::uint64_t>(call.virtual_stage + b.stage_offset) << 32);
+    std::uint64_t key =
+        mix(std::uint64_t{b.home} | static_cast<std::uint64_t>(call.virtual_stage + b.stage_offset) << 32);
     key = mix(key ^ static_cast<std::uint64_t>(b.place) << 32 ^ places[static_cast<std::size_t>(b.place)]);
     // Transients of different blocks may sit anywhere: a block's own are told apart by the block.
     if (b.home & BlockBuilder::local_home) key = mix(key ^ std::uint64_t{call.block} << 40);
     return lives_[mix(key ^ static_cast<std::uint64_t>(what.lifetime))];
   }
 
-  void use(const Call& call, const Block& block, const Row& row, const Operand& operand, const Clock& clock, std::uint32_t ordinal) {
+  void use(const Call& call, const Block& block, const Row& row, const Operand& operand, const Clock& clock,
+           std::uint32_t ordinal) {
     const BlockBuffer& b = program_.block_buffers[block.first_buffer + operand.buffer];
     const Buffer& what = program_.buffers[b.buffer];
     Life& l = life(call, block, operand.buffer);
     const auto complain = [&](const std::string& why) {
-      error_ = "buffer \"" + std::string(what.name) + "\": " + why + " in the " + std::string(name(block.name)) + " call of micro-batch " +
-               std::to_string(call.micro_batch) + " on virtual stage " + std::to_string(call.virtual_stage);
+      error_ = "buffer \"" + std::string(what.name) + "\": " + why + " in the " +
+               std::string(name(block.name)) + " call of micro-batch " + std::to_string(call.micro_batch) +
+               " on virtual stage " + std::to_string(call.virtual_stage);
     };
     if (what.lifetime != Lifetime::persistent) {
       if (b.acquires && !l.alive) l.alive = true;
@@ -163,7 +191,8 @@ class Buffers {
     for (const Use& u : l.uses) {
       const bool before = clock[static_cast<std::size_t>(u.stream)] >= u.ordinal || u.stream == row.stream;
       if (!before && (u.write || operand.write)) return complain("two unordered uses, one of which writes,");
-      const bool covered = operand.write ? before : !u.write && u.stream == row.stream;   // the later use stands for it
+      const bool covered =
+          operand.write ? before : !u.write && u.stream == row.stream;  // the later use stands for it
       if (!covered) kept.push_back(u);
     }
     kept.push_back({ordinal, row.stream, operand.write});

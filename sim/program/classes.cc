@@ -22,9 +22,10 @@ std::uint32_t ClassTable::compute(const Op& op, std::uint32_t device) {
   CostClass key;
   key.op = op;
   key.device = device;
-  std::uint64_t h = mix(static_cast<std::uint64_t>(op.name) | static_cast<std::uint64_t>(op.pass) << 8 |
-                        static_cast<std::uint64_t>(op.dtype) << 16 | static_cast<std::uint64_t>(op.accumulate) << 24 |
-                        static_cast<std::uint64_t>(device) << 32);
+  std::uint64_t h =
+      mix(static_cast<std::uint64_t>(op.name) | static_cast<std::uint64_t>(op.pass) << 8 |
+          static_cast<std::uint64_t>(op.dtype) << 16 | static_cast<std::uint64_t>(op.accumulate) << 24 |
+          static_cast<std::uint64_t>(device) << 32);
   for (std::int64_t v : {op.batch, op.m, op.n, op.k, op.elements}) h = mix(h ^ static_cast<std::uint64_t>(v));
   return intern(key, h, 1, Role::self);
 }
@@ -34,7 +35,8 @@ std::uint32_t ClassTable::local(Kind kind, Bytes bytes, std::uint32_t device) {
   key.kind = kind;
   key.bytes = bytes;
   key.device = device;
-  return intern(key, mix(static_cast<std::uint64_t>(bytes.v) ^ static_cast<std::uint64_t>(kind) << 48), 1, Role::self);
+  return intern(key, mix(static_cast<std::uint64_t>(bytes.v) ^ static_cast<std::uint64_t>(kind) << 48), 1,
+                Role::self);
 }
 
 std::uint32_t ClassTable::communicate(Kind kind, Role role, Bytes bytes, DType dtype, bool pipelined) {
@@ -44,9 +46,10 @@ std::uint32_t ClassTable::communicate(Kind kind, Role role, Bytes bytes, DType d
   key.bytes = bytes;
   key.dtype = dtype;
   key.pipelined = pipelined;
-  const std::uint64_t h = mix(mix(static_cast<std::uint64_t>(bytes.v)) ^ static_cast<std::uint64_t>(key.kind) ^
-                              static_cast<std::uint64_t>(key.role) << 8 ^ static_cast<std::uint64_t>(dtype) << 16 ^
-                              static_cast<std::uint64_t>(pipelined) << 24);
+  const std::uint64_t h =
+      mix(mix(static_cast<std::uint64_t>(bytes.v)) ^ static_cast<std::uint64_t>(key.kind) ^
+          static_cast<std::uint64_t>(key.role) << 8 ^ static_cast<std::uint64_t>(dtype) << 16 ^
+          static_cast<std::uint64_t>(pipelined) << 24);
   const std::vector<GroupSignature>& variants = signatures_[slot(role)];
   key.group = variants.front();
   return intern(key, h, variants.size(), role);

@@ -1,6 +1,6 @@
-// The cost classes of a Program while it is built: equal work is one class. A communication gets one class for
-// each signature that groups of its role have in this Program, at consecutive ids, since one row serves players
-// whose groups differ; a player's variant (Team::InRole) picks among them.
+// The cost classes of a Program while it is built: equal work is one class. A communication gets one class
+// for each signature that groups of its role have in this Program, at consecutive ids, since one row serves
+// players whose groups differ; a player's variant (Team::InRole) picks among them.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -19,7 +19,7 @@ class ClassTable {
   std::vector<GroupSignature>& signatures(Role role) { return signatures_[slot(role)]; }
 
   std::uint32_t compute(const Op& op, std::uint32_t device);
-  std::uint32_t local(Kind kind, Bytes bytes, std::uint32_t device);   // copy and host
+  std::uint32_t local(Kind kind, Bytes bytes, std::uint32_t device);  // copy and host
   std::uint32_t communicate(Kind kind, Role role, Bytes bytes, DType dtype, bool pipelined);
 
  private:

@@ -25,8 +25,8 @@ const BlockLinks& links_of(const StageBlocks& s, std::uint32_t block) {
   return s.has_forward && s.forward.block == block ? s.forward : backward_links(s, block);
 }
 
-// Numbered places that buffers of one kind take in turn. A place is taken again only by a user that the release
-// before it precedes.
+// Numbered places that buffers of one kind take in turn. A place is taken again only by a user that the
+// release before it precedes.
 class Places {
  public:
   // The lowest free place that was released at a position of at most `before`, or a new one.
@@ -48,22 +48,22 @@ class Places {
 
 // What has been placed for one virtual stage and micro-batch.
 struct Cell {
-  std::uint32_t forward = none, backward = none;              // calls
+  std::uint32_t forward = none, backward = none;  // calls
   std::uint32_t input_message = none, gradient_message = none;
   std::uint16_t stash = 0, input = 0, gradient = 0, output = 0, output_gradient = 0;
 };
 
-struct Outputs {                                              // of a virtual stage in one direction
+struct Outputs {  // of a virtual stage in one direction
   Places places;
-  std::vector<std::uint32_t> message;                         // the last message that took each place
+  std::vector<std::uint32_t> message;  // the last message that took each place
 };
 
 struct StageState {
-  std::size_t blocks = 0;                                     // index of its StageBlocks
+  std::size_t blocks = 0;  // index of its StageBlocks
   std::uint32_t begin_call = none;
   Places stash, inputs, gradients;
   Outputs outputs[2];
-  std::vector<std::uint32_t> unit_gathers;                    // rows of the begin call, by unit
+  std::vector<std::uint32_t> unit_gathers;  // rows of the begin call, by unit
 };
 
 }  // namespace
@@ -73,7 +73,7 @@ struct Compiler::Work {
   Linearizer linearizer;
   std::vector<Step> steps;
   std::vector<Cell> cells;
-  std::vector<std::vector<std::uint32_t>> played;             // by team: its compute calls in order
+  std::vector<std::vector<std::uint32_t>> played;  // by team: its compute calls in order
   std::vector<OutsideWait> pending;
 };
 
@@ -81,7 +81,8 @@ namespace {
 
 class Compilation {
  public:
-  Compilation(const Model& model, const Training& training, const Plan& plan, Program& out, ClassTable& classes, Compiler::Work* work);
+  Compilation(const Model& model, const Training& training, const Plan& plan, Program& out,
+              ClassTable& classes, Compiler::Work* work);
   void run(const Cluster& cluster);
 
  private:
@@ -98,7 +99,9 @@ class Compilation {
   void play_backward(const Step&);
   void play_message(const Step&);
   void finish_step();
-  void wait(std::uint32_t row, std::uint32_t call, std::uint32_t awaited) { pending_.push_back({row, call, awaited}); }
+  void wait(std::uint32_t row, std::uint32_t call, std::uint32_t awaited) {
+    pending_.push_back({row, call, awaited});
+  }
   void wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team);
   std::uint16_t output_place(StageState&, bool gradients, std::uint32_t row);
   std::uint32_t add_call(std::uint32_t block, std::uint32_t first_team, Call call);
@@ -117,14 +120,23 @@ class Compilation {
   std::vector<StageState> states_;
   std::vector<OutsideWait>& pending_;
   std::uint32_t message_block_[2] = {none, none};
-  std::uint32_t next_pair_ = 0, previous_pair_ = 0, all_teams_ = 0;   // into call_teams
+  std::uint32_t next_pair_ = 0, previous_pair_ = 0, all_teams_ = 0;  // into call_teams
 };
 
-Compilation::Compilation(const Model& model, const Training& training, const Plan& plan, Program& out, ClassTable& classes, Compiler::Work* work)
-    : model_(model), training_(training), plan_(plan), out_(out), work_(*work), builder_(out, classes),
-      emitter_(out, builder_, model, training, plan), finish_(builder_, emitter_, model, training, plan),
-      pp_(static_cast<std::uint32_t>(plan.pp)), chunks_(pp_ * static_cast<std::uint32_t>(plan.virtual_stages)),
-      micro_batches_(static_cast<std::uint32_t>(micro_batches(training, plan))), pending_(work->pending) {}
+Compilation::Compilation(const Model& model, const Training& training, const Plan& plan, Program& out,
+                         ClassTable& classes, Compiler::Work* work)
+    : model_(model),
+      training_(training),
+      plan_(plan),
+      out_(out),
+      work_(*work),
+      builder_(out, classes),
+      emitter_(out, builder_, model, training, plan),
+      finish_(builder_, emitter_, model, training, plan),
+      pp_(static_cast<std::uint32_t>(plan.pp)),
+      chunks_(pp_ * static_cast<std::uint32_t>(plan.virtual_stages)),
+      micro_batches_(static_cast<std::uint32_t>(micro_batches(training, plan))),
+      pending_(work->pending) {}
 
 Cell& Compilation::cell(std::uint32_t virtual_stage, std::uint32_t micro_batch) {
   return work_.cells[std::size_t{virtual_stage} * micro_batches_ + micro_batch];
@@ -147,7 +159,8 @@ void Compilation::list_stages(const Cluster& cluster) {
       shape.strategies.push_back(plan_.strategy(static_cast<int>(l)));
     }
     first += count;
-    const auto same = std::find_if(stage_blocks_.begin(), stage_blocks_.end(), [&](const StageBlocks& b) { return b.shape == shape; });
+    const auto same = std::find_if(stage_blocks_.begin(), stage_blocks_.end(),
+                                   [&](const StageBlocks& b) { return b.shape == shape; });
     states_[vs].blocks = static_cast<std::size_t>(same - stage_blocks_.begin());
     if (same == stage_blocks_.end()) {
       stage_blocks_.emplace_back();
@@ -177,7 +190,13 @@ void Compilation::list_persistents() {
 void Compilation::add_weights(std::uint32_t vs, std::size_t unit, const std::string& prefix) {
   const Unit& u = *blocks(vs).units[unit].unit;
   for (const UnitTensor& t : u.tensors) {
-    Weight w{prefix + std::string(t.name), {t.rows, t.columns}, t.axis, vs, StageEmitter::weights_home(unit), t.offset, t.elements()};
+    Weight w{prefix + std::string(t.name),
+             {t.rows, t.columns},
+             t.axis,
+             vs,
+             StageEmitter::weights_home(unit),
+             t.offset,
+             t.elements()};
     if (t.axis >= 0) w.shape[static_cast<std::size_t>(t.axis)] *= plan_.tp;
     out_.weights.push_back(std::move(w));
   }
@@ -219,7 +238,7 @@ void Compilation::wait_for_entry(const std::vector<std::uint32_t>& entries, std:
 }
 
 void Compilation::begin_step() {
-  std::vector<std::pair<std::size_t, std::uint32_t>> built;   // StageBlocks -> block
+  std::vector<std::pair<std::size_t, std::uint32_t>> built;  // StageBlocks -> block
   std::vector<std::vector<std::uint32_t>> rows;
   for (std::uint32_t vs = 0; vs < chunks_; ++vs) {
     if (!finish_.has_begin(blocks(vs))) continue;
@@ -255,8 +274,10 @@ void Compilation::play_forward(const Step& step) {
   wait_for_entry(s.forward.entries, team);
   if (step.action.micro_batch == 0 && state.begin_call != none) {
     for (std::size_t u = 0; u < s.units.size(); ++u)
-      if (state.unit_gathers[u] != none && s.forward.unit_rows[u] != none) wait(s.forward.unit_rows[u], state.begin_call, state.unit_gathers[u]);
-    if (s.forward.tokens_row != none) wait(s.forward.tokens_row, state.begin_call, out_.blocks[out_.calls[state.begin_call].block].rows - 1);
+      if (state.unit_gathers[u] != none && s.forward.unit_rows[u] != none)
+        wait(s.forward.unit_rows[u], state.begin_call, state.unit_gathers[u]);
+    if (s.forward.tokens_row != none)
+      wait(s.forward.tokens_row, state.begin_call, out_.blocks[out_.calls[state.begin_call].block].rows - 1);
   }
   if (!s.shape.last) c.output = output_place(state, false, s.forward.output_begin);
   c.stash = state.stash.take(INT64_MAX - 1);
@@ -316,7 +337,8 @@ void Compilation::play_backward(const Step& step) {
 
 void Compilation::play_message(const Step& step) {
   const bool gradients = step.action.backward;
-  const std::uint32_t vs = step.action.virtual_stage, from = gradients ? vs + 1 : vs - 1, mb = step.action.micro_batch;
+  const std::uint32_t vs = step.action.virtual_stage, from = gradients ? vs + 1 : vs - 1,
+                      mb = step.action.micro_batch;
   StageState& state = states_[vs];
   Cell& c = cell(vs, mb);
   Cell& producer = cell(from, mb);
@@ -326,14 +348,17 @@ void Compilation::play_message(const Step& step) {
   const std::int64_t before = std::int64_t{step.position} - 1 - plan_.receive_ahead;
   if (before >= 0) {
     const std::uint32_t awaited = work_.played[team_of(vs)][static_cast<std::size_t>(before)];
-    wait(1, awaited, links_of(blocks(out_.calls[awaited].virtual_stage), out_.calls[awaited].block).last_compute);
+    wait(1, awaited,
+         links_of(blocks(out_.calls[awaited].virtual_stage), out_.calls[awaited].block).last_compute);
   }
   Call call;
   call.micro_batch = mb;
   call.virtual_stage = static_cast<std::uint16_t>(vs);
   call.output = gradients ? producer.output_gradient : producer.output;
-  if (gradients) call.gradient = c.gradient = state.gradients.take(before);
-  else call.input = c.input = state.inputs.take(before);
+  if (gradients)
+    call.gradient = c.gradient = state.gradients.take(before);
+  else
+    call.input = c.input = state.inputs.take(before);
   if (message_block_[gradients] == none) message_block_[gradients] = emitter_.message(gradients);
   const std::uint32_t pair = gradients ? previous_pair_ + 2 * team_of(from) : next_pair_ + 2 * team_of(from);
   const std::uint32_t index = add_call(message_block_[gradients], pair, call);
@@ -356,7 +381,8 @@ std::vector<FinishBlock> Compilation::for_each_team(FinishBlock (FinishEmitter::
     TeamStages stages;
     for (std::uint32_t vs = team; vs < chunks_; vs += pp_) stages.chunks.push_back(&blocks(vs));
     stages.device = stages.chunks.front()->shape.device;
-    const auto same = std::find_if(built.begin(), built.end(), [&](const auto& b) { return b.first.chunks == stages.chunks; });
+    const auto same = std::find_if(built.begin(), built.end(),
+                                   [&](const auto& b) { return b.first.chunks == stages.chunks; });
     if (same != built.end()) {
       by_team[team] = same->second;
     } else {
@@ -382,7 +408,7 @@ void Compilation::finish_step() {
     if (last_data != none && (latest.first == none || latest.first < call)) latest = {call, last_data};
   }
   std::vector<FinishBlock> reductions = for_each_team(&FinishEmitter::reductions);
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> summed(pp_, {none, none});   // the tensor ranks' sum
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> summed(pp_, {none, none});  // the tensor ranks' sum
   for (std::uint32_t team = 0; team < pp_; ++team) {
     if (out_.blocks[reductions[team].block].rows == 0) continue;
     for (std::uint32_t entry : reductions[team].entries) {
@@ -434,7 +460,8 @@ void Compilation::run(const Cluster& cluster) {
   next_pair_ = static_cast<std::uint32_t>(out_.call_teams.size());
   for (std::uint32_t t = 0; t < pp_; ++t) out_.call_teams.insert(out_.call_teams.end(), {t, (t + 1) % pp_});
   previous_pair_ = static_cast<std::uint32_t>(out_.call_teams.size());
-  for (std::uint32_t t = 0; t < pp_; ++t) out_.call_teams.insert(out_.call_teams.end(), {t, (t + pp_ - 1) % pp_});
+  for (std::uint32_t t = 0; t < pp_; ++t)
+    out_.call_teams.insert(out_.call_teams.end(), {t, (t + pp_ - 1) % pp_});
   list_stages(cluster);
   list_persistents();
   list_weights();
@@ -464,7 +491,8 @@ void Compilation::run(const Cluster& cluster) {
     if (block.slots == 1) {
       id += block.rows * static_cast<std::uint32_t>(out_.team(call, 0).players.size());
     } else {
-      for (std::uint32_t slot = 0; slot < block.slots; ++slot) id += static_cast<std::uint32_t>(out_.team(call, slot).players.size());
+      for (std::uint32_t slot = 0; slot < block.slots; ++slot)
+        id += static_cast<std::uint32_t>(out_.team(call, slot).players.size());
     }
   }
 }
@@ -476,7 +504,8 @@ Compiler::~Compiler() = default;
 Compiler::Compiler(Compiler&&) noexcept = default;
 Compiler& Compiler::operator=(Compiler&&) noexcept = default;
 
-void Compiler::run(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan, Ranks ranks, Program& out) {
+void Compiler::run(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,
+                   Ranks ranks, Program& out) {
   out.clear();
   out.folded = ranks == Ranks::folded;
   ClassTable classes(out.classes);
@@ -485,7 +514,8 @@ void Compiler::run(const Model& model, const Cluster& cluster, const Training& t
   Compilation(model, training, plan, out, classes, work_.get()).run(cluster);
 }
 
-Program compile(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan, Ranks ranks) {
+Program compile(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,
+                Ranks ranks) {
   Program out;
   Compiler().run(model, cluster, training, plan, ranks, out);
   return out;

@@ -8,7 +8,8 @@ namespace orrery {
 
 template <class Visit>
 void for_each_instruction(const Program& p, Visit&& visit) {
-  std::vector<std::uint32_t> sequences(p.groups.size() * 2, 0);  // by group; the two ends of a message count apart
+  std::vector<std::uint32_t> sequences(p.groups.size() * 2,
+                                       0);  // by group; the two ends of a message count apart
   Instruction out{};
   std::uint32_t id = 0;
   for (std::size_t c = 0; c < p.call_count(); ++c) {
@@ -40,8 +41,11 @@ void for_each_instruction(const Program& p, Visit&& visit) {
           out.sequence = next;
           if (in.closes[player]) ++next;
         }
-        out.tags = {call.micro_batch, call.virtual_stage,
-                    static_cast<std::uint16_t>(p.stages[call.virtual_stage].first_layer + row.layer), row.pass, row.op,
+        out.tags = {call.micro_batch,
+                    call.virtual_stage,
+                    static_cast<std::uint16_t>(p.stages[call.virtual_stage].first_layer + row.layer),
+                    row.pass,
+                    row.op,
                     block.name};
         out.waits.clear();
         for (std::uint32_t w = row.first_wait; w < p.rows[block.first_row + r + 1].first_wait; ++w)

@@ -10,7 +10,8 @@ bool FinishEmitter::gathers(const UnitUse& u) const {
 
 bool FinishEmitter::has_begin(const StageBlocks& s) const {
   if (s.shape.first || s.shape.last) return true;
-  return plan_.overlap_parameters && std::any_of(s.units.begin(), s.units.end(), [&](const UnitUse& u) { return gathers(u); });
+  return plan_.overlap_parameters &&
+         std::any_of(s.units.begin(), s.units.end(), [&](const UnitUse& u) { return gathers(u); });
 }
 
 Tensor FinishEmitter::persistent(const Buffer& what, std::uint32_t home, std::size_t chunk) {
@@ -44,10 +45,12 @@ void FinishEmitter::gather_units(const StageBlocks& s, std::size_t chunk, std::v
     }
     const bool end = u + 1 == s.units.size();
     if (bytes.v == 0 || (!end && elements < plan_.bucket_parameters)) continue;
-    const std::uint32_t row = builder_.communicate(Stream::data, Kind::all_gather, Role::data, bytes, training_.precision.parameters, {}, {});
+    const std::uint32_t row = builder_.communicate(Stream::data, Kind::all_gather, Role::data, bytes,
+                                                   training_.precision.parameters, {}, {});
     for (std::size_t k = first; k <= u; ++k) {
       if (!gathers(s.units[k])) continue;
-      builder_.also_write(persistent(stages_.weights_buffer(s.units[k]), StageEmitter::weights_home(k), chunk));
+      builder_.also_write(
+          persistent(stages_.weights_buffer(s.units[k]), StageEmitter::weights_home(k), chunk));
       if (rows) (*rows)[k] = row;
     }
     first = u + 1;
@@ -64,7 +67,8 @@ FinishBlock FinishEmitter::begin(const StageBlocks& s, std::vector<std::uint32_t
     const Buffer tokens = stages_.tokens_buffer();
     builder_.local(Stream::host, Kind::host, {}, {});
     const std::uint32_t fetched = builder_.rows() - 1;
-    builder_.local(Stream::to_device, Kind::copy, tokens.bytes(), {persistent(tokens, StageEmitter::tokens_home, 0)});
+    builder_.local(Stream::to_device, Kind::copy, tokens.bytes(),
+                   {persistent(tokens, StageEmitter::tokens_home, 0)});
     builder_.after(fetched);
   }
   return finish();
@@ -81,23 +85,29 @@ FinishBlock FinishEmitter::reductions(const TeamStages& team) {
       for (const UnitUse& u : s.units)
         if (u.unit && u.zero == zero) bytes += stages_.gradient_bytes(*u.unit);
       if (bytes.v == 0 || plan_.overlap_gradients || stages_.data_ranks() == 1) continue;
-      builder_.communicate(Stream::data, zero == Zero::none ? Kind::all_reduce : Kind::reduce_scatter, Role::data, bytes, type, {}, {});
+      builder_.communicate(Stream::data, zero == Zero::none ? Kind::all_reduce : Kind::reduce_scatter,
+                           Role::data, bytes, type, {}, {});
       for (std::size_t u = 0; u < s.units.size(); ++u)
         if (s.units[u].unit && s.units[u].zero == zero)
-          builder_.also_write(persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+          builder_.also_write(
+              persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
     }
     // Norms and biases saw this rank's tokens only: their gradients are summed over the tensor ranks.
     for (const UnitUse& u : s.units)
       if (u.unit) replicated += u.unit->replicated / (u.zero >= Zero::gradients ? stages_.data_ranks() : 1);
     if (!plan_.sequence_parallel || replicated == 0) continue;
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {replicated * size_of(type)}, type, {}, {});
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {replicated * size_of(type)}, type,
+                         {}, {});
     for (std::size_t u = 0; u < s.units.size(); ++u)
-      if (s.units[u].unit) builder_.also_write(persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+      if (s.units[u].unit)
+        builder_.also_write(
+            persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
   }
   return finish();
 }
 
-FinishBlock FinishEmitter::tied_embedding(const StageBlocks& first, const StageBlocks& last, std::uint32_t last_virtual_stage) {
+FinishBlock FinishEmitter::tied_embedding(const StageBlocks& first, const StageBlocks& last,
+                                          std::uint32_t last_virtual_stage) {
   builder_.begin(BlockName::finish, first.shape.device, 2);
   const DType type = training_.precision.gradients;
   const UnitTensor& matrix = *first.units[0].unit->find("embedding.weight");
@@ -106,9 +116,13 @@ FinishBlock FinishEmitter::tied_embedding(const StageBlocks& first, const StageB
   for (std::uint8_t slot = 0; slot < 2; ++slot) {
     const UnitUse& use = slot == 0 ? first.units[0] : last.units[head];
     const std::uint32_t home = StageEmitter::gradients_home(slot == 0 ? 0 : head);
-    const Tensor whole = builder_.buffer(stages_.gradients_buffer(use), home, Place::fixed, false, false, slot == 0 ? 0 : static_cast<std::int32_t>(last_virtual_stage));
-    const Tensor part = use.zero >= Zero::gradients ? whole : view(whole, *use.unit, slot == 0 ? "embedding.weight" : "head.weight");
-    builder_.communicate(Stream::data, Kind::all_reduce, Role::embedding, bytes, type, {}, {part}, false, slot);
+    const Tensor whole = builder_.buffer(stages_.gradients_buffer(use), home, Place::fixed, false, false,
+                                         slot == 0 ? 0 : static_cast<std::int32_t>(last_virtual_stage));
+    const Tensor part = use.zero >= Zero::gradients
+                            ? whole
+                            : view(whole, *use.unit, slot == 0 ? "embedding.weight" : "head.weight");
+    builder_.communicate(Stream::data, Kind::all_reduce, Role::embedding, bytes, type, {}, {part}, false,
+                         slot);
   }
   return finish();
 }
@@ -122,12 +136,16 @@ FinishBlock FinishEmitter::norm(const TeamStages& team) {
   for (const StageBlocks* s : team.chunks)
     for (const UnitUse& u : s->units)
       if (u.unit) op.elements += u.zero == Zero::none ? u.unit->elements : stages_.shard(*u.unit);
-  const Tensor sum = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, StageEmitter::norm_home, Place::fixed, false, false);
+  const Tensor sum =
+      builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"},
+                      StageEmitter::norm_home, Place::fixed, false, false);
   builder_.compute(op, {}, {sum});
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];
     for (std::size_t u = 0; u < s.units.size(); ++u)
-      if (s.units[u].unit) builder_.also_read(persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+      if (s.units[u].unit)
+        builder_.also_read(
+            persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
   }
   return finish();
 }
@@ -135,8 +153,11 @@ FinishBlock FinishEmitter::norm(const TeamStages& team) {
 FinishBlock FinishEmitter::world(std::uint32_t teams) {
   builder_.begin(BlockName::finish, 0, teams);
   for (std::uint32_t slot = 0; slot < teams; ++slot) {
-    const Tensor sum = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, StageEmitter::norm_home, Place::fixed, false, false, static_cast<std::int32_t>(slot));
-    builder_.communicate(Stream::data, Kind::all_reduce, Role::world, {4}, DType::fp32, {}, {sum}, false, static_cast<std::uint8_t>(slot));
+    const Tensor sum =
+        builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"},
+                        StageEmitter::norm_home, Place::fixed, false, false, static_cast<std::int32_t>(slot));
+    builder_.communicate(Stream::data, Kind::all_reduce, Role::world, {4}, DType::fp32, {}, {sum}, false,
+                         static_cast<std::uint8_t>(slot));
   }
   return finish();
 }
@@ -156,12 +177,16 @@ FinishBlock FinishEmitter::update(const TeamStages& team) {
       optimizer.elements += u.zero == Zero::none ? u.unit->elements : stages_.shard(*u.unit);
     }
   }
-  const Tensor norm = builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"}, StageEmitter::norm_home, Place::fixed, false, false);
+  const Tensor norm =
+      builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"},
+                      StageEmitter::norm_home, Place::fixed, false, false);
   builder_.compute(clip, {norm}, {});
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];
     for (std::size_t u = 0; u < s.units.size(); ++u) {
-      if (s.units[u].unit) builder_.also_write(persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+      if (s.units[u].unit)
+        builder_.also_write(
+            persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
     }
   }
   builder_.compute(optimizer, {}, {});
@@ -169,9 +194,12 @@ FinishBlock FinishEmitter::update(const TeamStages& team) {
     const StageBlocks& s = *team.chunks[chunk];
     for (std::size_t u = 0; u < s.units.size(); ++u) {
       if (!s.units[u].unit) continue;
-      builder_.also_read(persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
-      builder_.also_write(persistent(stages_.optimizer_buffer(s.units[u]), StageEmitter::optimizer_home(u), chunk));
-      builder_.also_write(persistent(stages_.weights_buffer(s.units[u]), StageEmitter::weights_home(u), chunk));
+      builder_.also_read(
+          persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+      builder_.also_write(
+          persistent(stages_.optimizer_buffer(s.units[u]), StageEmitter::optimizer_home(u), chunk));
+      builder_.also_write(
+          persistent(stages_.weights_buffer(s.units[u]), StageEmitter::weights_home(u), chunk));
     }
   }
   for (std::size_t chunk = 0; chunk < team.chunks.size() && !plan_.overlap_parameters; ++chunk)

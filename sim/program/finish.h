@@ -1,5 +1,6 @@
-// The two ends of a step. Beginning: the step's tokens, and updated parameters. End: reductions that were not overlapped, the tied embedding's, the gradient norm over all ranks,
-// the optimizer, and the gather of updated parameters that is not left to the next step's beginning.
+// The two ends of a step. Beginning: the step's tokens, and updated parameters. End: reductions that were not
+// overlapped, the tied embedding's, the gradient norm over all ranks, the optimizer, and the gather of
+// updated parameters that is not left to the next step's beginning.
 #pragma once
 #include <utility>
 #include <vector>
@@ -23,15 +24,17 @@ struct FinishBlock {
 
 class FinishEmitter {
  public:
-  FinishEmitter(BlockBuilder& builder, StageEmitter& stages, const Model& model, const Training& training, const Plan& plan)
+  FinishEmitter(BlockBuilder& builder, StageEmitter& stages, const Model& model, const Training& training,
+                const Plan& plan)
       : builder_(builder), stages_(stages), model_(model), training_(training), plan_(plan) {}
 
   bool has_begin(const StageBlocks&) const;
-  // The beginning of a virtual stage: brings the tokens to the device (the last row), gathers updated parameters;
-  // `rows` gets, by unit, the row that does.
+  // The beginning of a virtual stage: brings the tokens to the device (the last row), gathers updated
+  // parameters; `rows` gets, by unit, the row that does.
   FinishBlock begin(const StageBlocks&, std::vector<std::uint32_t>& rows);
-  FinishBlock reductions(const TeamStages&);               // may be empty: last_data and last_compute none
-  FinishBlock tied_embedding(const StageBlocks& first, const StageBlocks& last, std::uint32_t last_virtual_stage);
+  FinishBlock reductions(const TeamStages&);  // may be empty: last_data and last_compute none
+  FinishBlock tied_embedding(const StageBlocks& first, const StageBlocks& last,
+                             std::uint32_t last_virtual_stage);
   FinishBlock norm(const TeamStages&);
   FinishBlock world(std::uint32_t teams);
   FinishBlock update(const TeamStages&);
@@ -47,7 +50,7 @@ class FinishEmitter {
   const Model& model_;
   const Training& training_;
   const Plan& plan_;
-  std::vector<std::pair<std::uint32_t, Tensor>> named_;    // persistent buffers of the block, by home and chunk
+  std::vector<std::pair<std::uint32_t, Tensor>> named_;  // persistent buffers of the block, by home and chunk
 };
 
 }  // namespace orrery

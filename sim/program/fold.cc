@@ -24,7 +24,8 @@ Role other_end(Role role) {
 
 }  // namespace
 
-void Folding::run(const Cluster& cluster, const Plan& plan, bool fold, bool embedding_group, Program& program, ClassTable& classes) {
+void Folding::run(const Cluster& cluster, const Plan& plan, bool fold, bool embedding_group, Program& program,
+                  ClassTable& classes) {
   list_groups(cluster, plan, embedding_group);
   if (fold) refine(cluster, plan);
   make_teams(plan, fold, program);
@@ -57,7 +58,8 @@ void Folding::list_groups(const Cluster& cluster, const Plan& plan, bool embeddi
       add_group(cluster, Role::tensor, Role::tensor);
     }
     const std::uint32_t ring = tp * static_cast<std::uint32_t>(plan.cp);
-    for (std::uint32_t first = 0; plan.cp > 1 && first < stage_ranks_; first += first % ring + 1 == tp ? ring - tp + 1 : 1) {
+    for (std::uint32_t first = 0; plan.cp > 1 && first < stage_ranks_;
+         first += first % ring + 1 == tp ? ring - tp + 1 : 1) {
       list_.clear();
       for (std::uint32_t c = 0; c < ring; c += tp) list_.push_back({base + first + c});
       add_group(cluster, Role::context, Role::context);
@@ -89,7 +91,8 @@ void Folding::list_groups(const Cluster& cluster, const Plan& plan, bool embeddi
   }
 }
 
-// Colours are hashes; a round maps equal neighbourhoods to equal colours, and the number of colours only grows.
+// Colours are hashes; a round maps equal neighbourhoods to equal colours, and the number of colours only
+// grows.
 void Folding::refine(const Cluster& cluster, const Plan&) {
   color_.resize(ranks_);
   next_.resize(ranks_);
@@ -103,7 +106,7 @@ void Folding::refine(const Cluster& cluster, const Plan&) {
     colors = distinct.size();
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       Group& group = groups_[g];
-      std::uint64_t sum = 0;                 // of a multiset: order does not matter but for the ends of a message
+      std::uint64_t sum = 0;  // of a multiset: order does not matter but for the ends of a message
       for (std::uint32_t m = 0; m < group.members; ++m) {
         const std::uint64_t c = color_[members_[group.first_member + m].i];
         sum += mix(other_end(group.role) != group.role ? c + m : c);
@@ -134,7 +137,8 @@ void Folding::make_teams(const Plan& plan, bool fold, Program& program) {
     team.player_of.clear();
     seen.clear();
     for (std::uint32_t r = stage * stage_ranks_; r < (stage + 1) * stage_ranks_; ++r) {
-      const auto [at, fresh] = seen.try_emplace(fold ? color_[r] : r, static_cast<std::uint32_t>(team.players.size()));
+      const auto [at, fresh] =
+          seen.try_emplace(fold ? color_[r] : r, static_cast<std::uint32_t>(team.players.size()));
       if (fresh) {
         team.players.push_back({r});
         team.copies.push_back(1);
@@ -149,12 +153,15 @@ void Folding::make_teams(const Plan& plan, bool fold, Program& program) {
 // Which group, meeting and class variant each player has in each role.
 void Folding::place(Program& program, ClassTable& classes, bool fold) {
   program.groups.clear();
-  std::unordered_map<std::uint64_t, std::uint32_t> ids;      // colour (folded) or index of a group -> Program's group
+  std::unordered_map<std::uint64_t, std::uint32_t>
+      ids;  // colour (folded) or index of a group -> Program's group
   std::unordered_map<std::uint64_t, std::uint32_t> copies;
   if (fold)
     for (const Group& g : groups_) ++copies[g.color];
-  struct Numbered { std::uint32_t round = 0, meeting = 0; };
-  std::vector<Numbered> meeting_of;                          // by Program's group: its meeting, if numbered this round
+  struct Numbered {
+    std::uint32_t round = 0, meeting = 0;
+  };
+  std::vector<Numbered> meeting_of;  // by Program's group: its meeting, if numbered this round
   std::uint32_t round = 0;
   for (std::size_t role = 0; role < role_count; ++role) {
     const auto r = static_cast<Role>(role);
@@ -179,7 +186,8 @@ void Folding::place(Program& program, ClassTable& classes, bool fold) {
         if (fresh) {
           const Group& group = groups_[g];
           orrery::Group out{group.role, group.signature, {}, fold ? copies[key] : 1};
-          out.members.assign(members_.begin() + group.first_member, members_.begin() + group.first_member + group.members);
+          out.members.assign(members_.begin() + group.first_member,
+                             members_.begin() + group.first_member + group.members);
           program.groups.push_back(std::move(out));
           meeting_of.emplace_back();
         }
@@ -195,7 +203,8 @@ void Folding::place(Program& program, ClassTable& classes, bool fold) {
       in.meetings = meetings;
       in.closes.assign(team.players.size(), 1);
       for (std::size_t p = 0; p < in.group.size(); ++p)
-        for (std::size_t q = p + 1; q < in.group.size() && in.closes[p]; ++q) in.closes[p] = in.group[q] != in.group[p];
+        for (std::size_t q = p + 1; q < in.group.size() && in.closes[p]; ++q)
+          in.closes[p] = in.group[q] != in.group[p];
       if (joint && last_of_role) std::fill(last_of_role->closes.begin(), last_of_role->closes.end(), 0);
       if (joint) last_of_role = &in;
     }

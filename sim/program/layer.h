@@ -1,7 +1,8 @@
-// The rows of one transformer layer: its forward pass, again as recomputation, and its backward pass, with the
-// collectives of tensor and sequence parallelism where Megatron-LM has them (Shoeybi et al. 2019, Korthikanti et
-// al. 2022): with sequence parallelism an all-gather before and a reduce-scatter after each pair of linears, and
-// backward a second gather of the input for the weight gradient; without it an all-reduce after each pair.
+// The rows of one transformer layer: its forward pass, again as recomputation, and its backward pass, with
+// the collectives of tensor and sequence parallelism where Megatron-LM has them (Shoeybi et al. 2019,
+// Korthikanti et al. 2022): with sequence parallelism an all-gather before and a reduce-scatter after each
+// pair of linears, and backward a second gather of the input for the weight gradient; without it an
+// all-reduce after each pair.
 #pragma once
 #include "sim/plan/plan.h"
 #include "sim/program/builder.h"
@@ -11,9 +12,9 @@ namespace orrery {
 
 // What becomes of the tensors that the backward pass needs.
 enum class Keep : std::uint8_t {
-  stash,      // kept by the forward pass
-  drop,       // computed again: transients of the forward pass
-  again       // recomputation, inside the backward pass
+  stash,  // kept by the forward pass
+  drop,   // computed again: transients of the forward pass
+  again   // recomputation, inside the backward pass
 };
 
 class LayerEmitter {
@@ -28,11 +29,14 @@ class LayerEmitter {
   // dy: gradient of the output, dx: of the input; g: the flat gradients, added to or written.
   void backward(Tensor x, Tensor w, Tensor g, Tensor dy, Tensor dx, bool accumulate);
 
-  Shape activation_shape() const;                       // norm tokens x hidden
+  Shape activation_shape() const;  // norm tokens x hidden
   const Shard& shard() const { return shard_; }
 
  private:
-  struct Saved { Tensor norm1, qkv, core, statistics, probabilities, attention_mask, mask1, x2, norm2, up, activated, mask2; };
+  struct Saved {
+    Tensor norm1, qkv, core, statistics, probabilities, attention_mask, mask1, x2, norm2, up, activated,
+        mask2;
+  };
   void declare(Keep keep, bool backward);
   Tensor kept(std::string_view name, DType, Shape, Keep keep, bool backward);
   void attention_forward(Tensor x, Tensor w, Pass pass);
@@ -43,7 +47,8 @@ class LayerEmitter {
   void core_backward(Tensor d_core, Tensor d_qkv);
   void mlp_backward(Tensor w, Tensor g, Tensor dy, Tensor dx2, bool accumulate);
   void attention_backward(Tensor x, Tensor w, Tensor g, Tensor dx2, Tensor dx, bool accumulate);
-  Tensor gathered(Tensor local, std::string_view name, bool pipelined, std::uint32_t after = BlockBuilder::none);
+  Tensor gathered(Tensor local, std::string_view name, bool pipelined,
+                  std::uint32_t after = BlockBuilder::none);
   Tensor reduced(Tensor partial, std::string_view name, bool pipelined);
   void linear_backward(OpName name, Tensor weight, Tensor gradient, Tensor d_out, Tensor input, Tensor d_in,
                        std::string_view gathered_name, bool accumulate);

@@ -7,10 +7,10 @@ constexpr std::uint32_t none = ~0u;
 
 // What one slot of a block does to its rank's memory.
 struct Effect {
-  ByComponent net{};                  // after the block
-  ByComponent at_peak{};              // above what lived before, when the block's total is highest
+  ByComponent net{};      // after the block
+  ByComponent at_peak{};  // above what lived before, when the block's total is highest
   std::uint32_t peak_row = 0;
-  int stashes = 0;                    // +1: leaves a stash, -1: consumes one
+  int stashes = 0;  // +1: leaves a stash, -1: consumes one
 };
 
 void add(ByComponent& to, const Buffer& b, std::int64_t sign) {
@@ -34,7 +34,8 @@ class Effects {
     for (std::uint32_t r = 0; r < block.rows; ++r) {
       const Row& row = program_.rows[block.first_row + r];
       if (row.slot != slot) continue;
-      for (std::uint32_t o = row.first_operand; o < program_.rows[block.first_row + r + 1].first_operand; ++o) {
+      for (std::uint32_t o = row.first_operand; o < program_.rows[block.first_row + r + 1].first_operand;
+           ++o) {
         const std::uint32_t b = program_.operands[o].buffer;
         if (first_use_[b] == none) first_use_[b] = r;
         last_use_[b] = r;
@@ -66,7 +67,9 @@ class Effects {
     if (begins ? b.acquires : b.releases) add(out.net, program_.buffers[b.buffer], begins ? 1 : -1);
   }
 
-  struct RowUses { std::vector<std::uint32_t> begins, ends; };
+  struct RowUses {
+    std::vector<std::uint32_t> begins, ends;
+  };
   const Program& program_;
   std::vector<Effect> effects_;
   std::vector<std::uint32_t> first_, first_use_, last_use_;

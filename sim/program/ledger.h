@@ -1,7 +1,7 @@
-// The memory of a rank, without prices. A buffer lives from the first to the last instruction that names it, in id
-// order; the ledger adds at first use and subtracts after last use. Two buffers share bytes only where streams and
-// waits order their uses, so the peak holds at any timing. Constants of a software stack (context, communicators,
-// fragmentation) are a calibration's and not here.
+// The memory of a rank, without prices. A buffer lives from the first to the last instruction that names it,
+// in id order; the ledger adds at first use and subtracts after last use. Two buffers share bytes only where
+// streams and waits order their uses, so the peak holds at any timing. Constants of a software stack
+// (context, communicators, fragmentation) are a calibration's and not here.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -18,15 +18,18 @@ Bytes total(const ByComponent&);
 struct Ledger {
   Bytes peak{};
   ByComponent at_peak{};
-  InstructionId peak_at{};            // of the team's player 0
-  std::uint32_t peak_stashes = 0;     // most stashes (micro-batch and virtual stage) held at once
+  InstructionId peak_at{};         // of the team's player 0
+  std::uint32_t peak_stashes = 0;  // most stashes (micro-batch and virtual stage) held at once
 };
 
 // By team (pipeline stage). Complexity: one visit a row, and one a call.
 std::vector<Ledger> ledgers(const Program&);
 
 // Live bytes of a team after each of its calls, for timelines of memory: (call, bytes).
-struct LiveBytes { std::uint32_t call = 0; Bytes peak{}, after{}; };
+struct LiveBytes {
+  std::uint32_t call = 0;
+  Bytes peak{}, after{};
+};
 std::vector<LiveBytes> live_bytes(const Program&, std::uint32_t team);
 
 }  // namespace orrery

@@ -9,9 +9,9 @@
 
 namespace orrery {
 
-// A line an instruction of a rank (of the lowest rank of each class if none is named), in id order: id, stream, micro-batch,
-// virtual stage, layer, pass, op and shape, waits, class. Folded: `rank` is shown by the player that stands for it; empty
-// text if the Program has no such rank.
+// A line an instruction of a rank (of the lowest rank of each class if none is named), in id order: id,
+// stream, micro-batch, virtual stage, layer, pass, op and shape, waits, class. Folded: `rank` is shown by the
+// player that stands for it; empty text if the Program has no such rank.
 std::string listing(const Program&, std::optional<RankId> rank);
 
 // Classes, groups, teams, buffers, blocks and calls. Written, never read back.

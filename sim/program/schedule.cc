@@ -22,7 +22,8 @@ void one_f_one_b(std::uint32_t pp, std::uint32_t m, std::uint32_t stage, std::ve
 
 // Micro-batches go in groups of pp through each chunk in turn; a stage runs 2(pp - 1 - stage) + (v - 1) pp
 // forward passes before its first backward pass, and all of them when there is one group.
-void interleaved(std::uint32_t pp, std::uint32_t v, std::uint32_t m, std::uint32_t stage, std::vector<Action>& out) {
+void interleaved(std::uint32_t pp, std::uint32_t v, std::uint32_t m, std::uint32_t stage,
+                 std::vector<Action>& out) {
   const std::uint32_t total = m * v, group = pp * v;
   const std::uint32_t warm_up = m == pp ? total : std::min(total, 2 * (pp - 1 - stage) + (v - 1) * pp);
   const auto unit = [&](std::uint32_t k, bool backward) {
@@ -43,9 +44,12 @@ void interleaved(std::uint32_t pp, std::uint32_t v, std::uint32_t m, std::uint32
 void actions(const Plan& plan, std::uint32_t micro_batches, std::uint32_t stage, std::vector<Action>& out) {
   const auto pp = static_cast<std::uint32_t>(plan.pp);
   switch (plan.schedule) {
-    case Schedule::gpipe: return gpipe(micro_batches, stage, out);
-    case Schedule::one_f_one_b: return one_f_one_b(pp, micro_batches, stage, out);
-    case Schedule::interleaved: return interleaved(pp, static_cast<std::uint32_t>(plan.virtual_stages), micro_batches, stage, out);
+    case Schedule::gpipe:
+      return gpipe(micro_batches, stage, out);
+    case Schedule::one_f_one_b:
+      return one_f_one_b(pp, micro_batches, stage, out);
+    case Schedule::interleaved:
+      return interleaved(pp, static_cast<std::uint32_t>(plan.virtual_stages), micro_batches, stage, out);
   }
 }
 
@@ -104,13 +108,15 @@ std::string Linearizer::run(const Plan& plan, std::uint32_t micro_batches, std::
   }
   for (slot_ = 1; left > 0; ++slot_) {
     bool moved = false;
-    for (std::uint32_t s = 0; s < pp_; ++s) moved |= stages_[s].at < stages_[s].order.size() && place_messages(s, out);
+    for (std::uint32_t s = 0; s < pp_; ++s)
+      moved |= stages_[s].at < stages_[s].order.size() && place_messages(s, out);
     for (std::uint32_t s = 0; s < pp_; ++s) {
       Stage& stage = stages_[s];
       if (stage.at == stage.order.size() || !ready(s)) continue;
       const Action& a = stage.order[stage.at++];
       played_[index(a.backward, a.virtual_stage, a.micro_batch)] = slot_ + 1;
-      if (pp_ > 1 && (a.backward ? a.virtual_stage > 0 : a.virtual_stage + 1 < chunks_)) ++stage.pending[a.backward];
+      if (pp_ > 1 && (a.backward ? a.virtual_stage > 0 : a.virtual_stage + 1 < chunks_))
+        ++stage.pending[a.backward];
       out.push_back({false, a, stage.at - 1});
       --left;
       moved = true;
@@ -128,7 +134,8 @@ std::string Linearizer::waiting() const {
     const Action& a = stage.order[stage.at];
     if (!text.empty()) text += "; ";
     text += "stage " + std::to_string(s) + " waits to play the " + (a.backward ? "backward" : "forward") +
-            " pass of micro-batch " + std::to_string(a.micro_batch) + " on virtual stage " + std::to_string(a.virtual_stage);
+            " pass of micro-batch " + std::to_string(a.micro_batch) + " on virtual stage " +
+            std::to_string(a.virtual_stage);
   }
   return text;
 }

@@ -5,15 +5,27 @@
 namespace orrery {
 namespace {
 
-enum Home : std::uint32_t { output_home = 1, output_gradient_home, input_home, input_gradient_home, head_homes = 8 };
+enum Home : std::uint32_t {
+  output_home = 1,
+  output_gradient_home,
+  input_home,
+  input_gradient_home,
+  head_homes = 8
+};
 
 Shape matrix(std::int64_t rows, std::int64_t columns) { return {{rows, columns, 1, 1}}; }
 Shape flat(std::int64_t elements) { return {{elements, 1, 1, 1}}; }
 
 }  // namespace
 
-StageEmitter::StageEmitter(Program& program, BlockBuilder& builder, const Model& model, const Training& training, const Plan& plan)
-    : program_(program), builder_(builder), model_(model), training_(training), plan_(plan), layers_(builder, model, training, plan),
+StageEmitter::StageEmitter(Program& program, BlockBuilder& builder, const Model& model,
+                           const Training& training, const Plan& plan)
+    : program_(program),
+      builder_(builder),
+      model_(model),
+      training_(training),
+      plan_(plan),
+      layers_(builder, model, training, plan),
       data_ranks_(std::int64_t{plan.dp} * plan.cp),
       half_(training.precision.compute == DType::fp16 ? DType::fp16 : DType::bf16) {
   for (const Layer& layer : model.kinds) layer_units_.push_back(layer_unit(model, layer, plan.tp));
@@ -27,14 +39,17 @@ void StageEmitter::list_units(StageBlocks& s) {
   s.units.assign(n + 2, {});
   // The edges follow the layers beside them.
   if (s.shape.first) s.units[0] = {&embedding_, plan_.layers.front().zero, true};
-  if (s.shape.last && !(model_.tied && plan_.pp == 1)) s.units[n + 1] = {&head_, plan_.layers.back().zero, true};
+  if (s.shape.last && !(model_.tied && plan_.pp == 1))
+    s.units[n + 1] = {&head_, plan_.layers.back().zero, true};
   for (std::size_t i = 0; i < n; ++i)
-    s.units[i + 1] = {&layer_units_[s.shape.kinds[i]], s.shape.strategies[i].zero, s.shape.strategies[i].reshard};
+    s.units[i + 1] = {&layer_units_[s.shape.kinds[i]], s.shape.strategies[i].zero,
+                      s.shape.strategies[i].reshard};
 }
 
 Buffer StageEmitter::tokens_buffer() const {
   const std::int64_t sequences = micro_batches(training_, plan_) * plan_.micro_batch;
-  return {Component::workspace, Lifetime::persistent, DType::int64, matrix(sequences, training_.sequence / plan_.cp), "tokens"};
+  return {Component::workspace, Lifetime::persistent, DType::int64,
+          matrix(sequences, training_.sequence / plan_.cp), "tokens"};
 }
 
 Buffer StageEmitter::weights_buffer(const UnitUse& u) const {
@@ -42,7 +57,8 @@ Buffer StageEmitter::weights_buffer(const UnitUse& u) const {
     const DType stored = training_.precision.master ? DType::fp32 : training_.precision.parameters;
     return {Component::weights, Lifetime::persistent, stored, flat(shard(*u.unit)), "weight shard"};
   }
-  return {Component::weights, Lifetime::persistent, training_.precision.parameters, flat(u.unit->elements), "weights"};
+  return {Component::weights, Lifetime::persistent, training_.precision.parameters, flat(u.unit->elements),
+          "weights"};
 }
 
 Buffer StageEmitter::gradients_buffer(const UnitUse& u) const {
@@ -55,7 +71,8 @@ Buffer StageEmitter::gradients_buffer(const UnitUse& u) const {
 Buffer StageEmitter::optimizer_buffer(const UnitUse& u) const {
   const std::int64_t copies = training_.precision.master && u.zero != Zero::full ? 3 : 2;
   const std::int64_t elements = u.zero == Zero::none ? u.unit->elements : shard(*u.unit);
-  return {Component::optimizer, Lifetime::persistent, DType::fp32, matrix(copies, elements), "optimizer state"};
+  return {Component::optimizer, Lifetime::persistent, DType::fp32, matrix(copies, elements),
+          "optimizer state"};
 }
 
 Op StageEmitter::edge(OpName name, Pass pass, bool accumulate) const {
@@ -79,7 +96,8 @@ Tensor StageEmitter::weights(const StageBlocks& s, std::size_t unit, bool backwa
     if (s.units[unit].zero == Zero::full && data_ranks_ > 1) {
       gather(s, unit, backward);
     } else {
-      held_weights_[unit] = builder_.buffer(weights_buffer(s.units[unit]), weights_home(unit), Place::fixed, false, false);
+      held_weights_[unit] =
+          builder_.buffer(weights_buffer(s.units[unit]), weights_home(unit), Place::fixed, false, false);
       have_weights_[unit] = true;
     }
   }
@@ -89,8 +107,10 @@ Tensor StageEmitter::weights(const StageBlocks& s, std::size_t unit, bool backwa
 void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward) {
   const UnitUse& use = s.units[unit];
   const bool layer = unit > 0 && unit + 1 < s.units.size();
-  const Buffer whole{Component::gathered, Lifetime::transient, training_.precision.parameters, flat(shard(*use.unit) * data_ranks_), "gathered weights"};
-  // The head, and layers that are kept, stay gathered from the forward to the backward pass of a single stage.
+  const Buffer whole{Component::gathered, Lifetime::transient, training_.precision.parameters,
+                     flat(shard(*use.unit) * data_ranks_), "gathered weights"};
+  // The head, and layers that are kept, stay gathered from the forward to the backward pass of a single
+  // stage.
   const bool kept = (layer ? !use.reshard : s.shape.last && unit == head_unit_index(s)) && plan_.pp == 1;
   Tensor to;
   if (kept) {
@@ -106,7 +126,8 @@ void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward)
   have_weights_[unit] = true;
   if (kept && backward) return;
   const Tensor from = builder_.buffer(weights_buffer(use), weights_home(unit), Place::fixed, false, false);
-  builder_.communicate(Stream::data, Kind::all_gather, Role::data, parameter_bytes(*use.unit), training_.precision.parameters, {from}, {to});
+  builder_.communicate(Stream::data, Kind::all_gather, Role::data, parameter_bytes(*use.unit),
+                       training_.precision.parameters, {from}, {to});
 }
 
 // Issues the gathers of the unit at `position` of the order of use and of those that may be ahead of it.
@@ -122,10 +143,12 @@ Tensor StageEmitter::gradients(const StageBlocks& s, std::size_t unit) {
   if (!have_gradients_[unit]) {
     const UnitUse& use = s.units[unit];
     if (use.zero >= Zero::gradients && data_ranks_ > 1) {
-      const Buffer whole{Component::gradients, Lifetime::transient, training_.precision.gradients, flat(shard(*use.unit) * data_ranks_), "unreduced gradients"};
+      const Buffer whole{Component::gradients, Lifetime::transient, training_.precision.gradients,
+                         flat(shard(*use.unit) * data_ranks_), "unreduced gradients"};
       held_gradients_[unit] = builder_.buffer(whole, whole_gradients_home(unit), Place::fixed, true, true);
     } else {
-      held_gradients_[unit] = builder_.buffer(gradients_buffer(use), gradients_home(unit), Place::fixed, false, false);
+      held_gradients_[unit] =
+          builder_.buffer(gradients_buffer(use), gradients_home(unit), Place::fixed, false, false);
     }
     have_gradients_[unit] = true;
   }
@@ -135,20 +158,24 @@ Tensor StageEmitter::gradients(const StageBlocks& s, std::size_t unit) {
 // ---- messages
 
 Tensor StageEmitter::received(bool gradients, bool releases) {
-  return builder_.buffer({Component::messages, Lifetime::message, half_, message_shape(), gradients ? "received gradient" : "received input"},
-                         gradients ? input_gradient_home : input_home, gradients ? Place::gradient : Place::input, false, releases);
+  return builder_.buffer({Component::messages, Lifetime::message, half_, message_shape(),
+                          gradients ? "received gradient" : "received input"},
+                         gradients ? input_gradient_home : input_home,
+                         gradients ? Place::gradient : Place::input, false, releases);
 }
 
 // Without sequence parallelism a message carried 1/tp of the tokens' features: the receivers gather the rest.
 Tensor StageEmitter::gathered_message(Tensor message, Tensor whole) {
-  builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {whole.shape.elements() * size_of(half_)}, half_, {message}, {whole});
+  builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor,
+                       {whole.shape.elements() * size_of(half_)}, half_, {message}, {whole});
   return whole;
 }
 
 Tensor StageEmitter::layer_input(const StageBlocks& s, std::size_t layer, bool backward) {
   if (layer == 0 && !s.shape.first && !scattered()) return received(false, backward);
   const Buffer x{Component::activations, Lifetime::stash, half_, layers_.activation_shape(), "layer input"};
-  return builder_.buffer(x, static_cast<std::uint32_t>((layer + 1) * 16 + 15), Place::stash, !backward, backward);
+  return builder_.buffer(x, static_cast<std::uint32_t>((layer + 1) * 16 + 15), Place::stash, !backward,
+                         backward);
 }
 
 // ---- forward
@@ -157,11 +184,16 @@ std::uint32_t StageEmitter::embed(const StageBlocks& s, Tensor w, Tensor x) {
   const Shape whole = matrix(layers_.shard().tokens(), model_.hidden);
   const Bytes bytes{whole.elements() * size_of(half_)};
   const bool sharded = plan_.sequence_parallel;
-  const Tensor out = sharded ? builder_.transient("partial embedding", Component::workspace, half_, whole) : x;
-  const std::uint32_t row = builder_.compute(edge(OpName::embedding, Pass::forward), {tokens(), view(w, *s.units[0].unit, "embedding.weight")}, {out});
-  if (s.units[0].unit->find("position.weight")) builder_.also_read(view(w, *s.units[0].unit, "position.weight"));
+  const Tensor out =
+      sharded ? builder_.transient("partial embedding", Component::workspace, half_, whole) : x;
+  const std::uint32_t row =
+      builder_.compute(edge(OpName::embedding, Pass::forward),
+                       {tokens(), view(w, *s.units[0].unit, "embedding.weight")}, {out});
+  if (s.units[0].unit->find("position.weight"))
+    builder_.also_read(view(w, *s.units[0].unit, "position.weight"));
   if (plan_.tp == 1) return row;
-  builder_.communicate(Stream::tensor, sharded ? Kind::reduce_scatter : Kind::all_reduce, Role::tensor, bytes, half_, {out}, {x});
+  builder_.communicate(Stream::tensor, sharded ? Kind::reduce_scatter : Kind::all_reduce, Role::tensor, bytes,
+                       half_, {out}, {x});
   return row;
 }
 
@@ -170,26 +202,33 @@ std::uint32_t StageEmitter::head_forward(const StageBlocks& s, Tensor x, Tensor 
   const Unit& unit = *s.units[h].unit;
   const std::int64_t count = layers_.shard().tokens(), width = padded_vocab(model_, plan_.tp) / plan_.tp;
   const auto stash = [&](std::string_view name, Component c, DType type, Shape shape, std::uint32_t k) {
-    return builder_.buffer({c, Lifetime::stash, type, shape, name}, head_homes + k, Place::stash, true, false);
+    return builder_.buffer({c, Lifetime::stash, type, shape, name}, head_homes + k, Place::stash, true,
+                           false);
   };
   Tensor normed = x;
   if (model_.final_norm) {
     normed = stash("final norm", Component::activations, half_, layers_.activation_shape(), 0);
-    builder_.compute(edge(OpName::final_norm, Pass::forward), {x, view(w, unit, "final_norm.weight")}, {normed});
+    builder_.compute(edge(OpName::final_norm, Pass::forward), {x, view(w, unit, "final_norm.weight")},
+                     {normed});
   }
   Tensor whole = normed;
   if (plan_.sequence_parallel) {
-    whole = builder_.transient("gathered final norm", Component::workspace, half_, matrix(count, model_.hidden));
-    builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {whole.shape.elements() * size_of(half_)}, half_, {normed}, {whole});
+    whole =
+        builder_.transient("gathered final norm", Component::workspace, half_, matrix(count, model_.hidden));
+    builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor,
+                         {whole.shape.elements() * size_of(half_)}, half_, {normed}, {whole});
   }
   const Tensor logits = stash("logits", Component::logits, half_, matrix(count, width), 1);
   const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(count, width), 2);
   const Tensor sums = builder_.transient("loss sums", Component::workspace, DType::fp32, matrix(3, count));
-  builder_.compute(edge(OpName::logits, Pass::forward), {whole, view(w, unit, h == 0 ? "embedding.weight" : "head.weight")}, {logits});
-  const std::uint32_t row = builder_.compute(edge(OpName::cross_entropy, Pass::forward), {logits, tokens()}, {loss, sums});
+  builder_.compute(edge(OpName::logits, Pass::forward),
+                   {whole, view(w, unit, h == 0 ? "embedding.weight" : "head.weight")}, {logits});
+  const std::uint32_t row =
+      builder_.compute(edge(OpName::cross_entropy, Pass::forward), {logits, tokens()}, {loss, sums});
   // Maximum, sum of exponentials and the target's logit over the cut vocabulary.
   for (int i = 0; i < 3 && plan_.tp > 1; ++i)
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {count * 4}, DType::fp32, {sums}, {sums});
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {count * 4}, DType::fp32, {sums},
+                         {sums});
   return row;
 }
 
@@ -221,8 +260,10 @@ void StageEmitter::forward(StageBlocks& s) {
     prefetch(s, position++, false);
     const bool out = i + 1 == n && !s.shape.last;
     const Tensor y = out ? stage_output() : layer_input(s, i + 1, false);
-    layers_.select(model_.kinds[s.shape.kinds[i]], layer_units_[s.shape.kinds[i]], s.shape.strategies[i], static_cast<std::uint32_t>(i));
-    layers_.forward(x, weights(s, i + 1, false), y, s.shape.strategies[i].recompute == Recompute::full ? Keep::drop : Keep::stash);
+    layers_.select(model_.kinds[s.shape.kinds[i]], layer_units_[s.shape.kinds[i]], s.shape.strategies[i],
+                   static_cast<std::uint32_t>(i));
+    layers_.forward(x, weights(s, i + 1, false), y,
+                    s.shape.strategies[i].recompute == Recompute::full ? Keep::drop : Keep::stash);
     x = y;
   }
   const Tensor result = x;
@@ -255,17 +296,21 @@ BlockLinks StageEmitter::links(Tensor output, std::uint32_t input_row) {
 
 // ---- backward
 
-void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tensor g, Tensor dx, bool accumulate) {
+void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tensor g, Tensor dx,
+                                 bool accumulate) {
   const std::size_t h = head_unit_index(s);
   const Unit& unit = *s.units[h].unit;
   const std::int64_t count = layers_.shard().tokens(), width = padded_vocab(model_, plan_.tp) / plan_.tp;
   const Shape whole_shape = matrix(count, model_.hidden);
   const Bytes bytes{whole_shape.elements() * size_of(half_)};
   const auto stash = [&](std::string_view name, Component c, DType type, Shape shape, std::uint32_t k) {
-    return builder_.buffer({c, Lifetime::stash, type, shape, name}, head_homes + k, Place::stash, false, true);
+    return builder_.buffer({c, Lifetime::stash, type, shape, name}, head_homes + k, Place::stash, false,
+                           true);
   };
   const std::string_view matrix_name = h == 0 ? "embedding.weight" : "head.weight";
-  const Tensor normed = model_.final_norm ? stash("final norm", Component::activations, half_, layers_.activation_shape(), 0) : x;
+  const Tensor normed =
+      model_.final_norm ? stash("final norm", Component::activations, half_, layers_.activation_shape(), 0)
+                        : x;
   const Tensor logits = stash("logits", Component::logits, half_, matrix(count, width), 1);
   const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(count, width), 2);
   builder_.compute(edge(OpName::cross_entropy, Pass::input_gradient), {loss, tokens()}, {logits});
@@ -275,18 +320,26 @@ void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tenso
     builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, bytes, half_, {normed}, {again});
     builder_.after(builder_.last_row(Stream::compute));
   }
-  const Tensor d_normed = model_.final_norm ? builder_.transient("final norm gradient", Component::workspace, half_, layers_.activation_shape()) : dx;
-  const Tensor partial = plan_.sequence_parallel ? builder_.transient("partial head gradient", Component::workspace, half_, whole_shape) : d_normed;
-  builder_.compute(edge(OpName::logits, Pass::input_gradient), {logits, view(w, unit, matrix_name)}, {partial});
+  const Tensor d_normed = model_.final_norm ? builder_.transient("final norm gradient", Component::workspace,
+                                                                 half_, layers_.activation_shape())
+                                            : dx;
+  const Tensor partial =
+      plan_.sequence_parallel
+          ? builder_.transient("partial head gradient", Component::workspace, half_, whole_shape)
+          : d_normed;
+  builder_.compute(edge(OpName::logits, Pass::input_gradient), {logits, view(w, unit, matrix_name)},
+                   {partial});
   if (plan_.tp > 1) {
     const Kind kind = plan_.sequence_parallel ? Kind::reduce_scatter : Kind::all_reduce;
     builder_.communicate(Stream::tensor, kind, Role::tensor, bytes, half_, {partial}, {d_normed});
   }
   const std::uint32_t reduce = builder_.rows() - 1;
-  builder_.compute(edge(OpName::logits, Pass::weight_gradient, accumulate), {logits, again}, {view(g, unit, matrix_name)});
+  builder_.compute(edge(OpName::logits, Pass::weight_gradient, accumulate), {logits, again},
+                   {view(g, unit, matrix_name)});
   if (plan_.tp > 1 && plan_.tensor_overlap == TensorOverlap::none) builder_.after(reduce);
   if (model_.final_norm) {
-    builder_.compute(edge(OpName::final_norm, Pass::input_gradient), {d_normed, x, view(w, unit, "final_norm.weight")},
+    builder_.compute(edge(OpName::final_norm, Pass::input_gradient),
+                     {d_normed, x, view(w, unit, "final_norm.weight")},
                      {dx, view(g, unit, "final_norm.weight")});
   }
 }
@@ -296,10 +349,13 @@ void StageEmitter::embed_backward(const StageBlocks& s, Tensor g, Tensor dx) {
   if (plan_.sequence_parallel) {
     const Shape shape = matrix(layers_.shard().tokens(), model_.hidden);
     whole = builder_.transient("gathered embedding gradient", Component::workspace, half_, shape);
-    builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {shape.elements() * size_of(half_)}, half_, {dx}, {whole});
+    builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {shape.elements() * size_of(half_)},
+                         half_, {dx}, {whole});
   }
-  builder_.compute(edge(OpName::embedding, Pass::input_gradient), {whole, tokens()}, {view(g, *s.units[0].unit, "embedding.weight")});
-  if (s.units[0].unit->find("position.weight")) builder_.also_write(view(g, *s.units[0].unit, "position.weight"));
+  builder_.compute(edge(OpName::embedding, Pass::input_gradient), {whole, tokens()},
+                   {view(g, *s.units[0].unit, "embedding.weight")});
+  if (s.units[0].unit->find("position.weight"))
+    builder_.also_write(view(g, *s.units[0].unit, "position.weight"));
 }
 
 // Gradients of `completed_unit` are done: buckets go out when they are large enough, and all at the end.
@@ -309,7 +365,8 @@ void StageEmitter::reduce_bucket(const StageBlocks& s, std::size_t completed_uni
   bucket_.push_back(completed_unit);
   std::int64_t elements = 0;
   for (std::size_t u : bucket_) elements += s.units[u].unit->elements;
-  if (flush || s.units[completed_unit].zero == Zero::full || elements >= plan_.bucket_parameters) send_bucket(s);
+  if (flush || s.units[completed_unit].zero == Zero::full || elements >= plan_.bucket_parameters)
+    send_bucket(s);
 }
 
 void StageEmitter::send_bucket(const StageBlocks& s) {
@@ -317,13 +374,14 @@ void StageEmitter::send_bucket(const StageBlocks& s) {
   const Zero zero = s.units[bucket_.front()].zero;
   Bytes bytes{};
   for (std::size_t u : bucket_) bytes += gradient_bytes(*s.units[u].unit);
-  builder_.communicate(Stream::data, zero == Zero::none ? Kind::all_reduce : Kind::reduce_scatter, Role::data, bytes,
-                       training_.precision.gradients, {}, {});
+  builder_.communicate(Stream::data, zero == Zero::none ? Kind::all_reduce : Kind::reduce_scatter, Role::data,
+                       bytes, training_.precision.gradients, {}, {});
   for (std::size_t u : bucket_) {
     reduce_rows_[u] = builder_.rows() - 1;
     builder_.also_read(held_gradients_[u]);
     if (zero >= Zero::gradients)
-      builder_.also_write(builder_.buffer(gradients_buffer(s.units[u]), gradients_home(u), Place::fixed, false, false));
+      builder_.also_write(
+          builder_.buffer(gradients_buffer(s.units[u]), gradients_home(u), Place::fixed, false, false));
     else
       builder_.also_write(held_gradients_[u]);
   }
@@ -351,8 +409,12 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
   };
   const Shape act = layers_.activation_shape();
   const Buffer output{Component::messages, Lifetime::message, half_, act, "input gradient"};
-  const auto stage_output = [&] { return builder_.buffer(output, output_gradient_home, Place::output, true, false); };
-  Tensor dy = n == 0 && s.shape.last ? stage_output() : builder_.transient("output gradient", Component::workspace, half_, act);
+  const auto stage_output = [&] {
+    return builder_.buffer(output, output_gradient_home, Place::output, true, false);
+  };
+  Tensor dy = n == 0 && s.shape.last
+                  ? stage_output()
+                  : builder_.transient("output gradient", Component::workspace, half_, act);
   Tensor input = dy;
   if (s.shape.last) {
     const std::size_t h = head_unit_index(s);
@@ -363,17 +425,21 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
     if (h != 0) reduces(h, false);
   } else {
     input = received(true, true);
-    if (scattered()) gathered_message(input, dy);
-    else dy = input;
+    if (scattered())
+      gathered_message(input, dy);
+    else
+      dy = input;
   }
   for (std::size_t i = n; i-- > 0;) {
     prefetch(s, position++, true);
     const bool out = i == 0 && !s.shape.first;
-    const Tensor dx = out ? stage_output()
-                          : builder_.transient("layer input gradient", Component::workspace, half_, act);
+    const Tensor dx =
+        out ? stage_output() : builder_.transient("layer input gradient", Component::workspace, half_, act);
     const std::uint16_t kind = s.shape.kinds[i];
-    layers_.select(model_.kinds[kind], layer_units_[kind], s.shape.strategies[i], static_cast<std::uint32_t>(i));
-    layers_.backward(layer_input(s, i, true), weights(s, i + 1, true), gradients(s, i + 1), dy, dx, adds(i + 1));
+    layers_.select(model_.kinds[kind], layer_units_[kind], s.shape.strategies[i],
+                   static_cast<std::uint32_t>(i));
+    layers_.backward(layer_input(s, i, true), weights(s, i + 1, true), gradients(s, i + 1), dy, dx,
+                     adds(i + 1));
     reduces(i + 1, i == 0 && !s.shape.first);
     dy = dx;
   }
@@ -386,7 +452,8 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
   l = links(d_input, s.shape.last ? 0 : builder_.first_reader(input));
   l.whole_gradients.assign(n + 2, BlockBuilder::none);
   for (std::size_t u = 0; u < n + 2; ++u)
-    if (have_gradients_[u] && reduce_rows_[u] != BlockBuilder::none && s.units[u].zero >= Zero::gradients) l.whole_gradients[u] = builder_.first_writer(held_gradients_[u]);
+    if (have_gradients_[u] && reduce_rows_[u] != BlockBuilder::none && s.units[u].zero >= Zero::gradients)
+      l.whole_gradients[u] = builder_.first_writer(held_gradients_[u]);
   l.reduce_rows = reduce_rows_;
   l.block = builder_.finish();
   l.entries = builder_.entries();
@@ -397,14 +464,18 @@ std::uint32_t StageEmitter::message(bool gradients) {
   builder_.begin(gradients ? BlockName::gradients : BlockName::activations, 0, 2);
   const Shape shape = message_shape();
   const Bytes bytes{shape.elements() * size_of(half_)};
-  const Buffer output{Component::messages, Lifetime::message, half_, layers_.activation_shape(), gradients ? "input gradient" : "output"};
-  const Tensor from = builder_.buffer(output, gradients ? output_gradient_home : output_home, Place::output, false, true, gradients ? 1 : -1);
-  builder_.communicate(gradients ? Stream::send_previous : Stream::send_next, Kind::send, gradients ? Role::to_previous : Role::to_next,
-                       bytes, half_, {from}, {}, false, 0);
-  const Buffer arrived{Component::messages, Lifetime::message, half_, shape, gradients ? "received gradient" : "received input"};
-  const Tensor to = builder_.buffer(arrived, gradients ? input_gradient_home : input_home, gradients ? Place::gradient : Place::input, true, false);
-  builder_.communicate(gradients ? Stream::receive_next : Stream::receive_previous, Kind::receive, gradients ? Role::from_next : Role::from_previous,
-                       bytes, half_, {}, {to}, false, 1);
+  const Buffer output{Component::messages, Lifetime::message, half_, layers_.activation_shape(),
+                      gradients ? "input gradient" : "output"};
+  const Tensor from = builder_.buffer(output, gradients ? output_gradient_home : output_home, Place::output,
+                                      false, true, gradients ? 1 : -1);
+  builder_.communicate(gradients ? Stream::send_previous : Stream::send_next, Kind::send,
+                       gradients ? Role::to_previous : Role::to_next, bytes, half_, {from}, {}, false, 0);
+  const Buffer arrived{Component::messages, Lifetime::message, half_, shape,
+                       gradients ? "received gradient" : "received input"};
+  const Tensor to = builder_.buffer(arrived, gradients ? input_gradient_home : input_home,
+                                    gradients ? Place::gradient : Place::input, true, false);
+  builder_.communicate(gradients ? Stream::receive_next : Stream::receive_previous, Kind::receive,
+                       gradients ? Role::from_next : Role::from_previous, bytes, half_, {}, {to}, false, 1);
   return builder_.finish();
 }
 

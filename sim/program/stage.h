@@ -1,5 +1,6 @@
-// The blocks of one virtual stage: its forward pass and its backward passes (which write or add gradients, and
-// reduce them or not), with the gathers and reductions of data parallelism. Virtual stages alike share blocks.
+// The blocks of one virtual stage: its forward pass and its backward passes (which write or add gradients,
+// and reduce them or not), with the gathers and reductions of data parallelism. Virtual stages alike share
+// blocks.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -14,19 +15,20 @@ namespace orrery {
 // What a call of a block must know to wait for, and be waited for by, other calls.
 struct BlockLinks {
   std::uint32_t block = 0;
-  std::uint32_t input_row = 0;                  // the first row that reads the message that brings its input
-  std::uint32_t output_row = 0;                 // the row that completes its output
-  std::uint32_t output_begin = 0;               // the first row that writes it
-  std::uint32_t last_compute = 0;               // the last compute row
+  std::uint32_t input_row = 0;     // the first row that reads the message that brings its input
+  std::uint32_t output_row = 0;    // the row that completes its output
+  std::uint32_t output_begin = 0;  // the first row that writes it
+  std::uint32_t last_compute = 0;  // the last compute row
   std::uint32_t tokens_row = BlockBuilder::none;  // the first row that reads the step's tokens
-  std::uint32_t last_data = BlockBuilder::none; // the last row on the data stream
-  std::vector<std::uint32_t> entries;           // rows that must not start before the rank's previous call has ended
-  std::vector<std::uint32_t> unit_rows;         // by unit: the first row that reads its weights
+  std::uint32_t last_data = BlockBuilder::none;   // the last row on the data stream
+  std::vector<std::uint32_t> entries;    // rows that must not start before the rank's previous call has ended
+  std::vector<std::uint32_t> unit_rows;  // by unit: the first row that reads its weights
   // By unit whose gradients are cut: the first row that writes them whole, and the row that reduces them.
   std::vector<std::uint32_t> whole_gradients, reduce_rows;
 };
 
-// A unit of a virtual stage: index 0 is the embedding, 1 ... n the layers, n + 1 the head; absent ones are null.
+// A unit of a virtual stage: index 0 is the embedding, 1 ... n the layers, n + 1 the head; absent ones are
+// null.
 struct UnitUse {
   const Unit* unit = nullptr;
   Zero zero = Zero::none;
@@ -36,7 +38,7 @@ struct UnitUse {
 struct StageShape {
   bool first = false, last = false;
   std::uint32_t device = 0;
-  std::vector<std::uint16_t> kinds;             // of its layers
+  std::vector<std::uint16_t> kinds;  // of its layers
   std::vector<LayerStrategy> strategies;
   bool operator==(const StageShape&) const = default;
 };
@@ -45,7 +47,7 @@ struct StageBlocks {
   StageShape shape;
   std::vector<UnitUse> units;
   BlockLinks forward;
-  BlockLinks backward[4];                       // bit 0: adds to the gradients, bit 1: reduces them
+  BlockLinks backward[4];  // bit 0: adds to the gradients, bit 1: reduces them
   bool built[4] = {false, false, false, false};
   bool has_forward = false;
 };
@@ -67,9 +69,9 @@ class StageEmitter {
   static std::uint32_t optimizer_home(std::size_t unit) { return weights_home(unit) + 2; }
   static std::uint32_t gathered_home(std::size_t unit) { return weights_home(unit) + 3; }
   static std::uint32_t whole_gradients_home(std::size_t unit) { return weights_home(unit) + 4; }
-  static constexpr std::uint32_t norm_home = 5;               // of the gradient norm, one a team
-  static constexpr std::uint32_t tokens_home = 6;             // the step's tokens, or labels
-  Buffer tokens_buffer() const;                 // of all micro-batches, on the first and the last virtual stage
+  static constexpr std::uint32_t norm_home = 5;    // of the gradient norm, one a team
+  static constexpr std::uint32_t tokens_home = 6;  // the step's tokens, or labels
+  Buffer tokens_buffer() const;  // of all micro-batches, on the first and the last virtual stage
   Buffer weights_buffer(const UnitUse&) const;
   Buffer gradients_buffer(const UnitUse&) const;
   Buffer optimizer_buffer(const UnitUse&) const;
@@ -77,8 +79,12 @@ class StageEmitter {
   std::int64_t data_ranks() const { return data_ranks_; }
   DType half() const { return half_; }
   // One reduction or gather of some units' gradients or parameters over the data ranks.
-  Bytes gradient_bytes(const Unit& u) const { return {shard(u) * data_ranks_ * size_of(training_.precision.gradients)}; }
-  Bytes parameter_bytes(const Unit& u) const { return {shard(u) * data_ranks_ * size_of(training_.precision.parameters)}; }
+  Bytes gradient_bytes(const Unit& u) const {
+    return {shard(u) * data_ranks_ * size_of(training_.precision.gradients)};
+  }
+  Bytes parameter_bytes(const Unit& u) const {
+    return {shard(u) * data_ranks_ * size_of(training_.precision.parameters)};
+  }
 
  private:
   Tensor tokens() { return builder_.buffer(tokens_buffer(), tokens_home, Place::fixed, false, false); }
@@ -89,9 +95,9 @@ class StageEmitter {
   void gather(const StageBlocks&, std::size_t unit, bool backward);
   void prefetch(const StageBlocks&, std::size_t position, bool backward);
   Tensor gradients(const StageBlocks&, std::size_t unit);
-  std::uint32_t embed(const StageBlocks&, Tensor w, Tensor x);               // the row that reads the tokens
+  std::uint32_t embed(const StageBlocks&, Tensor w, Tensor x);  // the row that reads the tokens
   void embed_backward(const StageBlocks&, Tensor g, Tensor dx);
-  std::uint32_t head_forward(const StageBlocks&, Tensor x, Tensor w);        // the row that reads the labels
+  std::uint32_t head_forward(const StageBlocks&, Tensor x, Tensor w);  // the row that reads the labels
   void head_backward(const StageBlocks&, Tensor x, Tensor w, Tensor g, Tensor dx, bool accumulate);
   void reduce_bucket(const StageBlocks&, std::size_t completed_unit, bool flush);
   void send_bucket(const StageBlocks&);
@@ -109,15 +115,15 @@ class StageEmitter {
   LayerEmitter layers_;
   std::int64_t data_ranks_;
   DType half_;
-  std::vector<Unit> layer_units_;               // by kind
+  std::vector<Unit> layer_units_;  // by kind
   Unit embedding_, head_;
-  std::vector<std::size_t> order_;              // units in order of use in the block under construction
-  std::vector<Tensor> held_weights_, held_gradients_;   // by unit, of that block
+  std::vector<std::size_t> order_;  // units in order of use in the block under construction
+  std::vector<Tensor> held_weights_, held_gradients_;  // by unit, of that block
   std::vector<bool> have_weights_, have_gradients_;
   std::vector<Tensor> gather_slots_;
-  std::size_t gathered_ = 0;                    // layers gathered so far, to turn over the slots
+  std::size_t gathered_ = 0;  // layers gathered so far, to turn over the slots
   std::vector<std::size_t> bucket_;
-  std::vector<std::uint32_t> reduce_rows_;      // by unit
+  std::vector<std::uint32_t> reduce_rows_;  // by unit
 };
 
 }  // namespace orrery

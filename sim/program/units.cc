@@ -58,7 +58,8 @@ Unit layer_unit(const Model& model, const Layer& layer, int tp) {
 
 namespace {
 void add_head(Listing& list, const Model& model, int tp, bool with_matrix) {
-  if (model.final_norm) list.norm("final_norm.weight", "final_norm.bias", model, last_norm(model), any_norm_bias(model));
+  if (model.final_norm)
+    list.norm("final_norm.weight", "final_norm.bias", model, last_norm(model), any_norm_bias(model));
   if (with_matrix) list.matrix("head.weight", padded_vocab(model, tp) / tp, model.hidden, 0);
   if (model.head_bias) list.matrix("head.bias", padded_vocab(model, tp) / tp, 1, 0);
 }
@@ -67,8 +68,10 @@ void add_head(Listing& list, const Model& model, int tp, bool with_matrix) {
 Unit embedding_unit(const Model& model, int tp, bool with_head) {
   Listing list;
   list.matrix("embedding.weight", padded_vocab(model, tp) / tp, model.hidden, 0);
-  if (model.position == Position::learned) list.matrix("position.weight", model.max_positions, model.hidden, -1);
-  if (model.embedding_norm) list.norm("embedding_norm.weight", "embedding_norm.bias", model, Norm::layer, true);
+  if (model.position == Position::learned)
+    list.matrix("position.weight", model.max_positions, model.hidden, -1);
+  if (model.embedding_norm)
+    list.norm("embedding_norm.weight", "embedding_norm.bias", model, Norm::layer, true);
   if (with_head) add_head(list, model, tp, false);
   return list.take();
 }

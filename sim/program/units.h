@@ -1,5 +1,6 @@
-// The parameters of a model as the units that data parallelism moves: one a layer, one for the embedding and one
-// for the head. A unit is flat: its tensors one after the other, as one rank of a tensor group holds them.
+// The parameters of a model as the units that data parallelism moves: one a layer, one for the embedding and
+// one for the head. A unit is flat: its tensors one after the other, as one rank of a tensor group holds
+// them.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -11,23 +12,23 @@
 namespace orrery {
 
 struct UnitTensor {
-  std::string_view name;                 // "attention.qkv.weight"
-  std::int64_t rows = 0, columns = 1;    // on one rank
-  int axis = -1;                         // cut along rows (0) or columns (1); -1: a copy on every tensor rank
-  std::int64_t offset = 0;               // within the unit, in elements
+  std::string_view name;               // "attention.qkv.weight"
+  std::int64_t rows = 0, columns = 1;  // on one rank
+  int axis = -1;                       // cut along rows (0) or columns (1); -1: a copy on every tensor rank
+  std::int64_t offset = 0;             // within the unit, in elements
   std::int64_t elements() const { return rows * columns; }
 };
 
 struct Unit {
   std::vector<UnitTensor> tensors;
-  std::int64_t elements = 0;             // on one rank
-  std::int64_t replicated = 0;           // of them, held by every tensor rank
-  const UnitTensor* find(std::string_view name) const; // nullptr if the unit has no such tensor
+  std::int64_t elements = 0;                            // on one rank
+  std::int64_t replicated = 0;                          // of them, held by every tensor rank
+  const UnitTensor* find(std::string_view name) const;  // nullptr if the unit has no such tensor
 };
 
 Unit layer_unit(const Model&, const Layer&, int tp);
-Unit embedding_unit(const Model&, int tp, bool with_head);   // with_head: tied, or one stage holds both
-Unit head_unit(const Model&, int tp);                        // final norm and the output matrix
+Unit embedding_unit(const Model&, int tp, bool with_head);  // with_head: tied, or one stage holds both
+Unit head_unit(const Model&, int tp);                       // final norm and the output matrix
 
 // A view of `name` in a flat tensor that holds the unit.
 Tensor view(const Tensor& flat, const Unit&, std::string_view name);

@@ -1,5 +1,5 @@
-// From a plan to the length of its step, as planner and what-if do it: compile, price, replay, on shipped models,
-// clusters and calibrations, in memory that is reused.
+// From a plan to the length of its step, as planner and what-if do it: compile, price, replay, on shipped
+// models, clusters and calibrations, in memory that is reused.
 #include <sys/resource.h>
 
 #include "sim/base/library.h"
@@ -24,7 +24,8 @@ struct Question {
 
 constexpr Question gpt3{"gpt3-175b", "a100-selene", "a100-80-megatron-2022", 128, 8, 8, 16, 2048, 1536};
 constexpr Question gpt_1t{"gpt-1t", "a100-selene", "a100-80-megatron-2022", 384, 8, 64, 6, 2048, 3072};
-constexpr Question llama_405b{"llama3.1-405b", "h100-sxm", "h100-megatron-core", 2048, 8, 16, 128, 8192, 2048};
+constexpr Question llama_405b{
+    "llama3.1-405b", "h100-sxm", "h100-megatron-core", 2048, 8, 16, 128, 8192, 2048};
 
 class Asked {
  public:
@@ -64,8 +65,10 @@ void whole_step(benchmark::State& state, const Question& q, bool timeline) {
   for (auto _ : state) {
     a.compile(Ranks::folded);
     a.price_classes();
-    if (timeline) benchmark::DoNotOptimize(replay(a.program, a.prices, a.workspace, a.timeline));
-    else benchmark::DoNotOptimize(makespan(a.program, a.prices, a.workspace));
+    if (timeline)
+      benchmark::DoNotOptimize(replay(a.program, a.prices, a.workspace, a.timeline));
+    else
+      benchmark::DoNotOptimize(makespan(a.program, a.prices, a.workspace));
   }
   report_rate(state, static_cast<double>(a.program.size()));
   state.counters["instructions"] = static_cast<double>(a.program.size());

@@ -19,8 +19,9 @@ using testing::Case, testing::cases, testing::cluster, testing::plan, testing::t
 std::vector<Price> prices(const Program& p) {
   std::vector<Price> out;
   for (const CostClass& c : p.classes) {
-    const std::int64_t work = c.kind == Kind::compute ? static_cast<std::int64_t>(flops(c.op).v) % 100'003 + c.op.elements % 1009
-                                                      : c.bytes.v % 50'021 + std::int64_t{c.group.size} * 7 + c.group.nodes;
+    const std::int64_t work = c.kind == Kind::compute
+                                  ? static_cast<std::int64_t>(flops(c.op).v) % 100'003 + c.op.elements % 1009
+                                  : c.bytes.v % 50'021 + std::int64_t{c.group.size} * 7 + c.group.nodes;
     out.push_back({{17}, {work}, {3}});
   }
   return out;
@@ -43,7 +44,9 @@ TEST(Compile, FoldingIsExact) {
     Timeline f, a;
     EXPECT_EQ(replay(folded, prices(folded), workspace, f), replay(all, prices(all), workspace, a)) << c.name;
     std::map<std::uint32_t, std::vector<std::pair<std::int64_t, std::int64_t>>> by_rank;
-    for_each_instruction(folded, [&](const Instruction& i) { by_rank[i.rank.i].push_back({f.start[i.id.i].v, f.end[i.id.i].v}); });
+    for_each_instruction(folded, [&](const Instruction& i) {
+      by_rank[i.rank.i].push_back({f.start[i.id.i].v, f.end[i.id.i].v});
+    });
     std::map<std::uint32_t, std::size_t> at;
     const auto stage_ranks = static_cast<std::uint32_t>(c.plan.ranks() / c.plan.pp);
     for_each_instruction(all, [&](const Instruction& i) {
@@ -70,7 +73,8 @@ TEST(Compile, UnlikeLinksSplitRankClasses) {
   const Program all = compile(model, c, training(32, 12), p, Ranks::all);
   Workspace workspace;
   Timeline timeline;
-  EXPECT_EQ(replay(folded, prices(folded), workspace, timeline), replay(all, prices(all), workspace, timeline));
+  EXPECT_EQ(replay(folded, prices(folded), workspace, timeline),
+            replay(all, prices(all), workspace, timeline));
 }
 
 // A compiler that is used again gives what a fresh one gives.
@@ -85,10 +89,12 @@ TEST(Compile, ReuseChangesNothing) {
   }
 }
 
-std::map<std::pair<Kind, Role>, int> count_communication(const Program& p, BlockName block, std::uint32_t micro_batch) {
+std::map<std::pair<Kind, Role>, int> count_communication(const Program& p, BlockName block,
+                                                         std::uint32_t micro_batch) {
   std::map<std::pair<Kind, Role>, int> out;
   for_each_instruction(p, [&](const Instruction& i) {
-    if (i.tags.block == block && i.tags.micro_batch == micro_batch && is_meeting(i.kind)) ++out[{i.kind, i.role}];
+    if (i.tags.block == block && i.tags.micro_batch == micro_batch && is_meeting(i.kind))
+      ++out[{i.kind, i.role}];
   });
   return out;
 }
@@ -98,7 +104,9 @@ std::map<std::pair<Kind, Role>, int> count_communication(const Program& p, Block
 TEST(Compile, TensorCollectivesOfALayer) {
   const Model model = testing::llama(3, 64, 4, 4, 128, 512);
   Plan p = plan({.tp = 4});
-  const auto whole = [&](BlockName b) { return count_communication(compile(model, cluster(4), training(32, 2), p), b, 1); };
+  const auto whole = [&](BlockName b) {
+    return count_communication(compile(model, cluster(4), training(32, 2), p), b, 1);
+  };
   auto forward = whole(BlockName::forward), backward = whole(BlockName::backward);
   EXPECT_EQ((forward[{Kind::all_reduce, Role::tensor}]), 2 * 3 + 1 + 3);
   EXPECT_EQ((backward[{Kind::all_reduce, Role::tensor}]), 2 * 3 + 1);
@@ -110,19 +118,21 @@ TEST(Compile, TensorCollectivesOfALayer) {
   EXPECT_EQ((backward[{Kind::reduce_scatter, Role::tensor}]), 2 * 3 + 1);
 }
 
-// cp - 1 exchanges of keys and values a layer in each direction, twice as large backward; attention in cp chunks.
+// cp - 1 exchanges of keys and values a layer in each direction, twice as large backward; attention in cp
+// chunks.
 TEST(Compile, ContextRing) {
   Plan p = plan({.tp = 2});
   p.cp = 4;
   const Model model = testing::llama(3, 64, 4, 4, 128, 512);
   const Program program = compile(model, cluster(8), training(64, 2), p);
-  auto forward = count_communication(program, BlockName::forward, 1), backward = count_communication(program, BlockName::backward, 1);
+  auto forward = count_communication(program, BlockName::forward, 1),
+       backward = count_communication(program, BlockName::backward, 1);
   EXPECT_EQ((forward[{Kind::exchange, Role::context}]), 3 * 3);
   EXPECT_EQ((backward[{Kind::exchange, Role::context}]), 3 * 3);
   std::int64_t bytes[2] = {0, 0};
   for (const CostClass& c : program.classes)
     if (c.kind == Kind::exchange) bytes[bytes[0] != 0] = c.bytes.v;
-  EXPECT_EQ(bytes[0], 2 * 16 * (4 / 2) * 16 * 2);          // K and V of T = 64/4 tokens, 2 heads of 16, bf16
+  EXPECT_EQ(bytes[0], 2 * 16 * (4 / 2) * 16 * 2);  // K and V of T = 64/4 tokens, 2 heads of 16, bf16
   EXPECT_EQ(bytes[1], 2 * bytes[0]);
 }
 
@@ -133,9 +143,11 @@ TEST(Compile, OneRankDoesNotCommunicate) {
 
 // ZeRO-3: a gather a unit forward and backward, a scatter a unit, every micro-batch; the edges stay gathered.
 TEST(Compile, FullyShardedUnits) {
-  const Program p = compile(testing::llama(5, 64, 4, 4, 128, 512), cluster(4), training(32, 8), plan({.dp = 4}, Zero::full));
+  const Program p = compile(testing::llama(5, 64, 4, 4, 128, 512), cluster(4), training(32, 8),
+                            plan({.dp = 4}, Zero::full));
   for (std::uint32_t m = 0; m < 2; ++m) {
-    auto forward = count_communication(p, BlockName::forward, m), backward = count_communication(p, BlockName::backward, m);
+    auto forward = count_communication(p, BlockName::forward, m),
+         backward = count_communication(p, BlockName::backward, m);
     EXPECT_EQ((forward[{Kind::all_gather, Role::data}]), 5 + 2);
     EXPECT_EQ((backward[{Kind::all_gather, Role::data}]), 5);
     EXPECT_EQ((backward[{Kind::reduce_scatter, Role::data}]), 5 + 2);
@@ -153,15 +165,17 @@ TEST(Compile, GradientsAreReducedInTheLastMicroBatchOnly) {
 
 // The linears and attention of all instructions are the model's FLOPs, whatever the plan (recompute apart).
 TEST(Compile, FlopsAreTheModels) {
-  const Model model = testing::gpt(8, 64, 4, 1024, 32);   // a vocabulary that needs no padding
+  const Model model = testing::gpt(8, 64, 4, 1024, 32);  // a vocabulary that needs no padding
   const Training t = training(32, 8);
   const double expected = model_flops(model, t.global_batch, t.sequence, FlopConvention::megatron).v;
-  for (const testing::Degrees& d : {testing::Degrees{1, 1, 1, 1}, {2, 1, 2, 1}, {2, 2, 2, 1}, {1, 4, 1, 2}, {4, 2, 1, 1}}) {
+  for (const testing::Degrees& d :
+       {testing::Degrees{1, 1, 1, 1}, {2, 1, 2, 1}, {2, 2, 2, 1}, {1, 4, 1, 2}, {4, 2, 1, 1}}) {
     Plan p = plan(d);
     p.attention = AttentionKernel::unfused;
     double sum = 0;
     const Program program = compile(model, cluster(p.ranks()), t, p, Ranks::all);
-    for_each_instruction(program, [&](const Instruction& i) { sum += flops(program.classes[i.cost_class].op).v; });
+    for_each_instruction(program,
+                         [&](const Instruction& i) { sum += flops(program.classes[i.cost_class].op).v; });
     EXPECT_NEAR(sum / expected, 1, 1e-12) << summary(p);
   }
 }

@@ -67,7 +67,9 @@ inline Training training(std::int64_t sequence, std::int64_t global_batch) {
   return t;
 }
 
-struct Degrees { int tp = 1, pp = 1, dp = 1, chunks = 1; };
+struct Degrees {
+  int tp = 1, pp = 1, dp = 1, chunks = 1;
+};
 inline Plan plan(Degrees d, Zero zero = Zero::none, Recompute recompute = Recompute::none) {
   Plan p;
   p.tp = d.tp;

@@ -19,13 +19,18 @@ TEST(Ledger, StashesInFlight) {
     for (int m : {2, 4, 8, 24}) {
       Plan schedule = plan({.pp = p});
       const auto one = ledgers(compile(model, cluster(p), training(32, m), schedule));
-      for (int i = 0; i < p; ++i) EXPECT_EQ(one[static_cast<std::size_t>(i)].peak_stashes, static_cast<std::uint32_t>(std::min(m, p - i)));
-      schedule.schedule = Schedule::gpipe;
-      for (const Ledger& l : ledgers(compile(model, cluster(p), training(32, m), schedule))) EXPECT_EQ(l.peak_stashes, static_cast<std::uint32_t>(m));
-      if (m % p != 0 || m == p) continue;
-      const auto interleaved = ledgers(compile(model, cluster(p), training(32, m), plan({.pp = p, .chunks = 2})));
       for (int i = 0; i < p; ++i)
-        EXPECT_EQ(interleaved[static_cast<std::size_t>(i)].peak_stashes, static_cast<std::uint32_t>(std::min(2 * m, 2 * (p - i - 1) + p + 1)));
+        EXPECT_EQ(one[static_cast<std::size_t>(i)].peak_stashes,
+                  static_cast<std::uint32_t>(std::min(m, p - i)));
+      schedule.schedule = Schedule::gpipe;
+      for (const Ledger& l : ledgers(compile(model, cluster(p), training(32, m), schedule)))
+        EXPECT_EQ(l.peak_stashes, static_cast<std::uint32_t>(m));
+      if (m % p != 0 || m == p) continue;
+      const auto interleaved =
+          ledgers(compile(model, cluster(p), training(32, m), plan({.pp = p, .chunks = 2})));
+      for (int i = 0; i < p; ++i)
+        EXPECT_EQ(interleaved[static_cast<std::size_t>(i)].peak_stashes,
+                  static_cast<std::uint32_t>(std::min(2 * m, 2 * (p - i - 1) + p + 1)));
     }
   }
 }
@@ -38,7 +43,8 @@ std::int64_t stash_of_a_layer(const Program& p, std::uint16_t layer) {
     for (std::uint32_t i = 0; i < b.buffers; ++i) {
       const BlockBuffer& local = p.block_buffers[b.first_buffer + i];
       const Buffer& what = p.buffers[local.buffer];
-      if (what.lifetime == Lifetime::stash && local.home / 16 == layer + 1u) buffers[local.home] = what.bytes().v;
+      if (what.lifetime == Lifetime::stash && local.home / 16 == layer + 1u)
+        buffers[local.home] = what.bytes().v;
     }
   }
   std::int64_t sum = 0;
@@ -101,7 +107,8 @@ TEST(Ledger, EqualsTheWalkOverInstructions) {
           const Row& row = p.rows[block.first_row + r];
           if (p.call_teams[call.first_team + row.slot] != team) continue;
           const auto uses = [&](std::uint32_t at, std::uint32_t b) {
-            for (std::uint32_t o = p.rows[block.first_row + at].first_operand; o < p.rows[block.first_row + at + 1].first_operand; ++o)
+            for (std::uint32_t o = p.rows[block.first_row + at].first_operand;
+                 o < p.rows[block.first_row + at + 1].first_operand; ++o)
               if (p.operands[o].buffer == b) return true;
             return false;
           };
@@ -116,7 +123,8 @@ TEST(Ledger, EqualsTheWalkOverInstructions) {
             if (last && local.releases) ending.push_back(b);
           }
           peak = std::max(peak, live);
-          for (std::uint32_t b : ending) live -= p.buffers[p.block_buffers[block.first_buffer + b].buffer].bytes().v;
+          for (std::uint32_t b : ending)
+            live -= p.buffers[p.block_buffers[block.first_buffer + b].buffer].bytes().v;
         }
       }
       EXPECT_EQ(fast[team].peak.v, peak) << c.name;
@@ -138,7 +146,8 @@ TEST(Ledger, WhatIsAcquiredIsReleased) {
 
 // Stage 0 of 1F1B holds the most.
 TEST(Ledger, EarlierStagesHoldMore) {
-  const auto l = ledgers(compile(testing::gpt(16, 64, 4, 512, 32), cluster(4), training(32, 16), plan({.pp = 4})));
+  const auto l =
+      ledgers(compile(testing::gpt(16, 64, 4, 512, 32), cluster(4), training(32, 16), plan({.pp = 4})));
   EXPECT_GE(l[1].peak_stashes, l[2].peak_stashes);
   EXPECT_GT(l[1].at_peak[3], l[2].at_peak[3]);
 }

@@ -1,4 +1,5 @@
-// A matrix of plans over a small model: every schedule, ZeRO stage, recompute policy and way of tensor parallelism.
+// A matrix of plans over a small model: every schedule, ZeRO stage, recompute policy and way of tensor
+// parallelism.
 #pragma once
 #include <cstdlib>
 #include <string>
@@ -22,7 +23,8 @@ struct Case {
 inline Case edges_apart(int chunks) {
   Plan p = plan({.tp = 2, .pp = chunks == 1 ? 4 : 2, .chunks = chunks});
   p.stage_layers = {0, 1, 1, 0};
-  return {gpt(2, 64, 4, 512, 32), cluster(p.ranks(), 4), training(32, 8), p, "edges apart in " + std::to_string(chunks)};
+  return {gpt(2, 64, 4, 512, 32), cluster(p.ranks(), 4), training(32, 8), p,
+          "edges apart in " + std::to_string(chunks)};
 }
 
 inline std::vector<Case> cases(std::size_t stride = 7) {
@@ -31,7 +33,15 @@ inline std::vector<Case> cases(std::size_t stride = 7) {
   std::size_t n = 0;
   const Model models[] = {gpt(8, 64, 4, 512, 32), llama(8, 64, 8, 4, 128, 512)};
   for (const Model& model : models)
-    for (Degrees d : {Degrees{1, 1, 1, 1}, {1, 1, 4, 1}, {2, 1, 2, 1}, {4, 1, 1, 1}, {1, 4, 1, 1}, {2, 2, 2, 1}, {2, 2, 2, 2}, {1, 4, 2, 2}, {2, 4, 1, 1}})
+    for (Degrees d : {Degrees{1, 1, 1, 1},
+                      {1, 1, 4, 1},
+                      {2, 1, 2, 1},
+                      {4, 1, 1, 1},
+                      {1, 4, 1, 1},
+                      {2, 2, 2, 1},
+                      {2, 2, 2, 2},
+                      {1, 4, 2, 2},
+                      {2, 4, 1, 1}})
       for (int zero = 0; zero < 4; ++zero)
         for (int recompute = 0; recompute < 3; ++recompute)
           for (int variant = 0; variant < 8; ++variant) {
@@ -48,7 +58,9 @@ inline std::vector<Case> cases(std::size_t stride = 7) {
             const Training t = training(32, 8);
             const Cluster c = cluster(p.ranks(), 4);
             if (violation(model, c, t, p)) continue;
-            if (n++ % stride == 0) out.push_back({model, c, t, p, model.name + " " + summary(p) + " variant " + std::to_string(variant)});
+            if (n++ % stride == 0)
+              out.push_back(
+                  {model, c, t, p, model.name + " " + summary(p) + " variant " + std::to_string(variant)});
           }
   for (int cp : {2, 4}) {
     for (Degrees d : {Degrees{1, 1, 1, 1}, {2, 2, 2, 1}}) {

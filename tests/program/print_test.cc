@@ -16,8 +16,10 @@ Program small() {
 TEST(Print, FirstLinesOfARank) {
   const std::string text = listing(small(), RankId{2});
   EXPECT_EQ(text.substr(0, text.find('\n')),
-            "id       rank   stream           micro-batch stage layer pass            instruction                                             waits");
-  EXPECT_NE(text.find("receive_previous 0           1     1     forward"), std::string::npos) << text.substr(0, 2000);
+            "id       rank   stream           micro-batch stage layer pass            instruction            "
+            "                                 waits");
+  EXPECT_NE(text.find("receive_previous 0           1     1     forward"), std::string::npos)
+      << text.substr(0, 2000);
   EXPECT_NE(text.find("qkv 32x96x64 bf16"), std::string::npos);
 }
 

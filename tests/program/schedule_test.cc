@@ -1,10 +1,11 @@
-// Bubbles of schedules against their closed forms (Narayanan et al. 2021), with compute alone priced: a layer's
-// forward pass is one tick unit and its backward pass two.
+// Bubbles of schedules against their closed forms (Narayanan et al. 2021), with compute alone priced: a
+// layer's forward pass is one tick unit and its backward pass two.
+#include "sim/program/schedule.h"
+
 #include <gtest/gtest.h>
 
 #include "sim/engine/replay.h"
 #include "sim/program/compile.h"
-#include "sim/program/schedule.h"
 #include "tests/program/fixtures.h"
 
 namespace orrery {
@@ -76,7 +77,8 @@ TEST(Schedule, DoublingMicroBatches) {
 }
 
 TEST(Schedule, ActionsCoverEveryMicroBatchOnceInEachDirection) {
-  for (const auto& [schedule, chunks] : {std::pair{Schedule::gpipe, 1}, {Schedule::one_f_one_b, 1}, {Schedule::interleaved, 3}}) {
+  for (const auto& [schedule, chunks] :
+       {std::pair{Schedule::gpipe, 1}, {Schedule::one_f_one_b, 1}, {Schedule::interleaved, 3}}) {
     Plan p = plan({.pp = 4, .chunks = chunks});
     p.schedule = schedule;
     for (std::uint32_t stage = 0; stage < 4; ++stage) {
