@@ -209,7 +209,7 @@ class SharedReplay {
 
   void schedule(std::uint32_t lane) {
     Activity& a = w_.activities[lane];
-    a.key = w_.queue.push(now_ + static_cast<std::int64_t>(std::max(a.left, 0.0) / a.rate + 0.5), lane);
+    a.key = w_.queue.push(now_ + static_cast<std::int64_t>(std::max(a.left, 0.0) / a.rate + half_a_tick), lane);
   }
 
   void set_rate(std::uint32_t lane, double rate) {

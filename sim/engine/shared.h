@@ -63,6 +63,10 @@ struct SharedCount {
   std::uint64_t rerated = 0;          // changes of a rate after the start
 };
 
+// Ends of stretched work are rounded to the nearest tick. Rates are often simple fractions, so that ends often lie at
+// just half a tick; a little more than a half lets those not depend on the last bit of a rate.
+inline constexpr double half_a_tick = 0.5 + 1.0 / 1024;
+
 // Fills `out` (resized to program.size()) and returns the makespan.
 Tick replay_shared(const Program&, std::span<const Price>, const SharedInput&, SharedWorkspace&, Timeline& out,
                    SharedCount* count = nullptr);

@@ -11,6 +11,7 @@ namespace orrery {
 namespace {
 
 constexpr double rounding = 1e-9;
+constexpr std::uint32_t none = ~0u;
 
 Pattern pattern(Kind kind) {
   switch (kind) {
@@ -24,9 +25,9 @@ Pattern pattern(Kind kind) {
   }
 }
 
-// The load of a path on a link: seconds of the link a byte of the buffer, of all copies.
+// The load of one copy of a path on a link: seconds of the link a byte of the buffer.
 struct Load {
-  std::uint32_t link, path;
+  std::uint32_t link, path, copy;
   double seconds;
 };
 
@@ -43,9 +44,10 @@ class Builder {
     set_demands();
     find_paths();
     std::sort(loads_.begin(), loads_.end(), [](const Load& a, const Load& b) {
-      return std::tie(a.link, a.path) < std::tie(b.link, b.path);
+      return std::tie(a.link, a.path, a.copy) < std::tie(b.link, b.path, b.copy);
     });
     keep_links();
+    compare_copies();
     number_paths();
     return std::move(out_);
   }
@@ -108,15 +110,15 @@ class Builder {
     paths_.push_back({g, kind, (stage * role_count + static_cast<std::uint32_t>(group.role)) * SharedInput::kinds + kind, greatest, {}});
     out_.path[g * SharedInput::kinds + kind] = path;
     double peak = 0;
-    add_loads(topology_.loads(group.members, how), path, &peak);
+    add_loads(topology_.loads(group.members, how), path, 0, &peak);
     peaks_.push_back(peak);
     if (group.copies > 1) add_copies(group, how, path);
   }
 
-  void add_loads(const std::vector<LinkLoad>& loads, std::uint32_t path, double* peak) {
+  void add_loads(const std::vector<LinkLoad>& loads, std::uint32_t path, std::uint32_t copy, double* peak) {
     for (const LinkLoad& load : loads) {
       const double seconds = load.bytes_per_byte / topology_.links()[load.link.i].capacity.v;
-      loads_.push_back({load.link.i, path, seconds});
+      loads_.push_back({load.link.i, path, copy, seconds});
       if (peak) *peak = std::max(*peak, seconds);
     }
   }
@@ -129,45 +131,77 @@ class Builder {
     const auto n = static_cast<std::uint32_t>(group.members.size());
     const std::int64_t step = n > 1 ? std::int64_t{group.members[1].i} - first : 1;
     const auto stride = static_cast<std::uint32_t>(step < 0 ? -step : step);
-    std::uint32_t left = group.copies - 1;
+    std::uint32_t copy = 0;
     std::vector<RankId> shifted(n);
-    for (std::uint32_t k = 0; left > 0; ++k) {
+    for (std::uint32_t k = 0; copy + 1 < group.copies; ++k) {
       const std::uint32_t at = base + k / stride * stride * n + k % stride;
       if (at >= base + stage_ranks_) break;
       if (at == first) continue;
       for (std::uint32_t m = 0; m < n; ++m) shifted[m] = {group.members[m].i + at - first};
       if (!(signature(cluster_, shifted) == group.signature)) continue;
-      add_loads(topology_.loads(shifted, how), path, nullptr);
-      --left;
+      add_loads(topology_.loads(shifted, how), path, ++copy, nullptr);
     }
   }
 
   // One pass over the loads, link by link: sums what a path's copies put on it, and keeps it if it can be full.
   void keep_links() {
-    std::vector<std::vector<engine::Share>> columns;   // of kept links, by path: link is the path here
-    std::vector<engine::Share> column;
+    struct Column { std::vector<engine::Share> uses; std::uint32_t link; };  // of a kept link; Share::link: the path
+    std::vector<Column> columns;
+    std::vector<engine::Share> uses;
     for (std::size_t i = 0; i < loads_.size();) {
       const std::uint32_t link = loads_[i].link;
-      column.clear();
+      uses.clear();
       for (; i < loads_.size() && loads_[i].link == link; ++i) {
-        if (column.empty() || column.back().link != loads_[i].path) column.push_back({loads_[i].path, 0});
-        column.back().weight += loads_[i].seconds;
+        if (uses.empty() || uses.back().link != loads_[i].path) uses.push_back({loads_[i].path, 0});
+        uses.back().weight += loads_[i].seconds;
       }
-      const double capacity = carried(column);
-      if (greatest_sum(column) <= capacity * (1 + rounding)) continue;
-      for (engine::Share& s : column) s.weight /= peaks_[s.link] * capacity;
-      columns.push_back(column);
+      const double capacity = carried(uses);
+      if (greatest_sum(uses) <= capacity * (1 + rounding)) continue;
+      for (engine::Share& s : uses) s.weight /= peaks_[s.link] * capacity;
+      columns.push_back({uses, link});
     }
     const auto before = [](const engine::Share& a, const engine::Share& b) {
       return std::tie(a.link, a.weight) < std::tie(b.link, b.weight);
     };
-    std::sort(columns.begin(), columns.end(), [&](const auto& a, const auto& b) {
-      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), before);
+    std::sort(columns.begin(), columns.end(), [&](const Column& a, const Column& b) {
+      return std::lexicographical_compare(a.uses.begin(), a.uses.end(), b.uses.begin(), b.uses.end(), before);
     });
-    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
-    out_.links = static_cast<std::uint32_t>(columns.size());
-    for (std::uint32_t l = 0; l < out_.links; ++l)
-      for (const engine::Share& s : columns[l]) paths_[s.link].shares.push_back({l, s.weight});
+    kept_.assign(topology_.links().size(), none);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const bool fresh = i == 0 || columns[i].uses != columns[i - 1].uses;
+      if (fresh)
+        for (const engine::Share& s : columns[i].uses) paths_[s.link].shares.push_back({out_.links, s.weight});
+      out_.links += fresh;
+      kept_[columns[i].link] = out_.links - 1;
+    }
+  }
+
+  // Whether every copy of a path puts the same on the same kinds of links as the first.
+  void compare_copies() {
+    for (Load& load : loads_) load.link = kept_[load.link];
+    std::sort(loads_.begin(), loads_.end(), [](const Load& a, const Load& b) {
+      return std::tie(a.path, a.copy, a.link, a.seconds) < std::tie(b.path, b.copy, b.link, b.seconds);
+    });
+    const auto next = [&](std::size_t i) {  // load of a kept link
+      while (i < loads_.size() && loads_[i].link == none) ++i;
+      return i;
+    };
+    for (std::size_t i = next(0); i < loads_.size() && out_.alike;) {
+      const std::size_t first = i;
+      const auto same_copy = [&](std::size_t a, std::size_t b) {
+        return b < loads_.size() && loads_[a].path == loads_[b].path && loads_[a].copy == loads_[b].copy;
+      };
+      const std::uint32_t path = loads_[first].path;
+      std::uint32_t copies = 0;
+      for (; i < loads_.size() && loads_[i].path == path && out_.alike; ++copies) {
+        std::size_t mine = i, model = first;
+        for (; same_copy(i, mine) && same_copy(first, model); mine = next(mine + 1), model = next(model + 1))
+          out_.alike &= loads_[mine].link == loads_[model].link && loads_[mine].seconds == loads_[model].seconds;
+        out_.alike &= !same_copy(i, mine) && !same_copy(first, model);
+        i = mine;
+      }
+      out_.alike &= copies == p_.groups[paths_[path].group].copies;
+    }
   }
 
   // What a link carries, in parts of its capacity: 1, or what the alike groups of one stage take at their price.
@@ -223,6 +257,7 @@ class Builder {
   std::vector<Path> paths_;
   std::vector<double> peaks_;                          // by path, of one group
   std::vector<Load> loads_;
+  std::vector<std::uint32_t> kept_;                    // by link of the topology: its number, or none
   std::vector<std::pair<std::uint32_t, double>> alike_;
   SharedInput out_;
 };

@@ -31,6 +31,9 @@ struct SharedInput {
   std::vector<double> demand;                          // by class: bytes of the buffer a second at full rate
   std::vector<double> slowdown;                        // by class: of its rank's compute beside it, >= 1
   std::uint32_t links = 0;
+  // Whether all groups that a folded group stands for load alike links. If not, one flow for all of them takes the
+  // worst link of any: shared replay is then approximate, and exact on the unfolded Program.
+  bool alike = true;
 
   std::uint32_t path_of(std::uint32_t group, Kind kind) const {
     const std::size_t i = std::size_t{group} * kinds + static_cast<std::size_t>(kind) - static_cast<std::size_t>(Kind::all_reduce);

@@ -163,6 +163,7 @@ Simulation simulate(const Program& p, std::span<const Price> prices, const Share
   } else {
     result.chosen = Chosen::shared_asked_for;
   }
+  result.exact = input.alike;
   result.makespan = replay_shared(p, prices, input, w.shared, out, &result.count);
   return result;
 }

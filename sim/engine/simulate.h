@@ -28,6 +28,7 @@ struct Simulation {
   Tick makespan{};
   Chosen chosen = Chosen::static_nothing_shared;
   SharedCount count;                 // of shared replay
+  bool exact = true;                 // but for what was asked to be neglected; see SharedInput::alike
 };
 
 struct SimulationWorkspace {

@@ -1,5 +1,5 @@
 // A textbook engine with sharing: at every tick it re-computes the rate of everything from scratch. The oracle of
-// replay_shared(). Knows no hosts and no launches.
+// replay_shared(). Knows no launches.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "sim/cost/prices.h"
-#include "sim/engine/shared_input.h"
+#include "sim/engine/shared.h"
 #include "sim/program/program.h"
 #include "tests/reference/max_min.h"
 
@@ -25,6 +25,7 @@ class SharedEngine {
       const auto id = static_cast<std::uint32_t>(all_.size());
       all_.push_back(i);
       streams_[{i.rank.i, static_cast<int>(i.stream)}].push_back(id);
+      if (i.kind == Kind::host) hosts_[i.rank.i].push_back(id);
       if (is_meeting(i.kind)) meetings_[{i.group, i.sequence}].push_back(id);
     });
     time_.start.assign(all_.size(), {-1});
@@ -53,12 +54,19 @@ class SharedEngine {
 
   bool ended(std::uint32_t id) const { return time_.end[id].v >= 0; }
 
+  // The host issues in id order, and waits for its own instructions.
+  bool issued(std::uint32_t id) {
+    const auto& own = hosts_[all_[id].rank.i];
+    return std::all_of(own.begin(), own.end(), [&](std::uint32_t h) { return h >= id || ended(h); });
+  }
+
   bool start_some() {
     bool any = false;
     for (auto& [key, stream] : streams_) {
       if (stream.empty() || time_.start[stream.front()].v >= 0) continue;
       const std::uint32_t id = stream.front();
       const Instruction& i = all_[id];
+      if (!issued(id)) continue;
       if (!std::all_of(i.waits.begin(), i.waits.end(), [&](InstructionId w) { return ended(w.i); })) continue;
       time_.start[id] = {now_};
       any = true;
@@ -116,7 +124,7 @@ class SharedEngine {
       r.left -= static_cast<double>(now_ - r.since) * r.rate;
       r.since = now_;
       r.rate = rate;
-      r.end = now_ + static_cast<std::int64_t>(std::max(r.left, 0.0) / rate + 0.5);
+      r.end = now_ + static_cast<std::int64_t>(std::max(r.left, 0.0) / rate + half_a_tick);
     }
   }
 
@@ -144,6 +152,7 @@ class SharedEngine {
   std::vector<Instruction> all_;
   std::map<std::pair<std::uint32_t, int>, std::deque<std::uint32_t>> streams_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>> meetings_;
+  std::map<std::uint32_t, std::vector<std::uint32_t>> hosts_;
   std::vector<Running> running_;
   std::int64_t now_ = 0;
   Timeline time_;
