@@ -54,7 +54,7 @@ class Builder {
 
  private:
   struct Path {
-    std::uint32_t group, kind, alike;     // alike: stage, role and kind, of those who run together
+    std::uint32_t group, kind;
     double greatest = 0;                  // bytes of the buffer a second, of any class that uses it
     std::vector<engine::Share> shares;
   };
@@ -106,8 +106,7 @@ class Builder {
     const Group& group = p_.groups[g];
     const Pattern how = pattern(static_cast<Kind>(kind + static_cast<std::uint32_t>(Kind::all_reduce)));
     const auto path = static_cast<std::uint32_t>(paths_.size());
-    const std::uint32_t stage = stage_ranks_ > 0 ? group.members.front().i / stage_ranks_ : 0;
-    paths_.push_back({g, kind, (stage * role_count + static_cast<std::uint32_t>(group.role)) * SharedInput::kinds + kind, greatest, {}});
+    paths_.push_back({g, kind, greatest, {}});
     out_.path[g * SharedInput::kinds + kind] = path;
     double peak = 0;
     add_loads(topology_.loads(group.members, how), path, 0, &peak);
@@ -150,12 +149,13 @@ class Builder {
     std::vector<engine::Share> uses;
     for (std::size_t i = 0; i < loads_.size();) {
       const std::uint32_t link = loads_[i].link;
+      double capacity = 1;               // in parts of the link's
       uses.clear();
       for (; i < loads_.size() && loads_[i].link == link; ++i) {
         if (uses.empty() || uses.back().link != loads_[i].path) uses.push_back({loads_[i].path, 0});
         uses.back().weight += loads_[i].seconds;
+        capacity = std::max(capacity, loads_[i].seconds * paths_[loads_[i].path].greatest);
       }
-      const double capacity = carried(uses);
       if (greatest_sum(uses) <= capacity * (1 + rounding)) continue;
       for (engine::Share& s : uses) s.weight /= peaks_[s.link] * capacity;
       columns.push_back({uses, link});
@@ -204,20 +204,6 @@ class Builder {
     }
   }
 
-  // What a link carries, in parts of its capacity: 1, or what the alike groups of one stage take at their price.
-  double carried(const std::vector<engine::Share>& column) {
-    alike_.clear();
-    double most = 1;
-    for (const engine::Share& s : column) {
-      const Path& path = paths_[s.link];
-      const double use = s.weight * path.greatest;
-      const auto same = std::find_if(alike_.begin(), alike_.end(), [&](const auto& a) { return a.first == path.alike; });
-      const double sum = same == alike_.end() ? alike_.emplace_back(path.alike, use).second : same->second += use;
-      most = std::max(most, sum);
-    }
-    return most;
-  }
-
   // At most what all groups take at once: of a group's paths, one at a time. A group's paths are adjacent.
   double greatest_sum(const std::vector<engine::Share>& column) const {
     double sum = 0;
@@ -258,7 +244,6 @@ class Builder {
   std::vector<double> peaks_;                          // by path, of one group
   std::vector<Load> loads_;
   std::vector<std::uint32_t> kept_;                    // by link of the topology: its number, or none
-  std::vector<std::pair<std::uint32_t, double>> alike_;
   SharedInput out_;
 };
 

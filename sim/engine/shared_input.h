@@ -5,10 +5,10 @@
 // carries for each of them (Topology::loads), C its capacity and T the flow price, the communication takes
 // u = B c / (T C) of the link at full rate; alike groups of a folded Program run together and count together.
 //
-// Prices rule over capacities: they already hold what the alike groups of one stage do to each other, so a link
-// carries at least what these take at their price. Links that can never be full are left out (a group has one
-// communication at a time, so the sum over groups of their greatest u is a bound), and links that are used alike are
-// one. On most clusters little is left, and where nothing is, nothing is ever shared.
+// A price is what a communication takes alone, so a link carries at least what one group puts on it at its price. Links
+// that can never be full are left out (a group has one communication at a time, so the sum over groups of their
+// greatest u is a bound), and links that are used alike are one. On most clusters little is left, and where nothing
+// is, nothing is ever shared.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -42,7 +42,7 @@ std::vector<std::vector<std::uint32_t>> by_rank(const Program& p, std::size_t ra
 
 TEST(Compiled, StaticReplayAgreesWithTheTextbookEngine) {
   SimulationWorkspace w;
-  for (const Case& c : cases(23))
+  for (const Case& c : cases(61))
     for (const Ranks ranks : {Ranks::folded, Ranks::all})
       for (const std::int64_t launch : {0, 400'000}) {
         const Program p = compile(c.model, c.cluster, c.training, c.plan, ranks);
@@ -72,7 +72,7 @@ TEST(Compiled, SharedReplayAgreesWithTheTextbookEngineAndFoldedWithUnfolded) {
   SimulationWorkspace w;
   std::uint64_t rerated = 0;
   int alike = 0;
-  for (const Case& c : cases(23)) {
+  for (const Case& c : cases(61)) {
     const Cluster cluster = narrow(c.cluster);
     const Topology topology(cluster);
     Timeline one, many;

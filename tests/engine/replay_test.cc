@@ -48,17 +48,17 @@ void expect_agreement(std::uint64_t seed, const RandomOptions& options, bool lau
 
 TEST(Replay, AgreesWithTheTextbookEngineWhenFolded) {
   Workspaces workspace;  // one for all: nothing of one Program may leak into the next
-  for (std::uint64_t seed = 0; seed < 700; ++seed) expect_agreement(seed, {.players = 1}, false, workspace);
+  for (std::uint64_t seed = 0; seed < 500; ++seed) expect_agreement(seed, {.players = 1}, false, workspace);
 }
 
 TEST(Replay, AgreesWithTheTextbookEngineWhenUnfolded) {
   Workspaces workspace;
-  for (std::uint64_t seed = 0; seed < 700; ++seed) expect_agreement(seed, {.players = 6}, false, workspace);
+  for (std::uint64_t seed = 0; seed < 500; ++seed) expect_agreement(seed, {.players = 6}, false, workspace);
 }
 
 TEST(Replay, AgreesWithTheTextbookEngineUnderLaunchesAndHostInstructions) {
   Workspaces workspace;
-  for (std::uint64_t seed = 0; seed < 350; ++seed) {
+  for (std::uint64_t seed = 0; seed < 250; ++seed) {
     expect_agreement(seed, {.players = 1, .hosts = true}, true, workspace);
     expect_agreement(seed, {.players = 5, .hosts = true}, true, workspace);
     expect_agreement(seed, {.players = 3, .hosts = true}, false, workspace);
