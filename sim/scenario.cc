@@ -24,7 +24,8 @@ Model read_model_target(Library& library, const Reader& part) {
     });
   }
   const Where by = part.where("hf");
-  return library.open_foreign(beside(by.file, part.string("hf")), by, [](const Reader& r) { return read_model(r); });
+  return library.open_foreign(beside(by.file, part.string("hf")), by,
+                              [](const Reader& r) { return read_model(r); });
 }
 
 Model read_model_part(Library& library, const Reader& part) {
@@ -45,7 +46,9 @@ Device find_device(Library& library, std::string_view name, const Where& by) {
 }
 
 Cluster read_cluster_document(Library& library, const Reader& r, int nodes) {
-  const FindDevice find = [&library](std::string_view name, const Where& by) { return find_device(library, name, by); };
+  const FindDevice find = [&library](std::string_view name, const Where& by) {
+    return find_device(library, name, by);
+  };
   return read_cluster(r, find, nodes);
 }
 
@@ -72,7 +75,8 @@ std::string stem(std::string_view path) {
 
 // A member that is an object: the thing itself or a reference, of which `example` is one.
 Reader part(const Reader& r, std::string_view key, std::string_view example) {
-  const std::string expected = "an object: the " + std::string(key) + " itself or a reference such as " + std::string(example);
+  const std::string expected =
+      "an object: the " + std::string(key) + " itself or a reference such as " + std::string(example);
   if (!r.has(key) || !r.value().find(key)->is(Json::Kind::object)) r.fail_at(key, expected);
   return r.object(key);
 }
@@ -85,9 +89,11 @@ Scenario read(Library& library, const Reader& r) {
   s.training = read_training(r.object("train"));
   if (r.has("plan")) s.plan = read_plan_part(library, part(r, "plan", R"({"file": "plan.json"})"));
   if (const auto search = r.object_if("search")) s.search = read_search(*search);
-  if (const auto objective = r.object_if("objective")) s.objective = read_objective(*objective, s.training, s.cluster);
-  s.calibration = r.has("calibration") ? find_calibration(library, r.string("calibration"), r.where("calibration"))
-                                       : default_calibration(library, s.cluster, r.where("cluster"));
+  if (const auto objective = r.object_if("objective"))
+    s.objective = read_objective(*objective, s.training, s.cluster);
+  s.calibration = r.has("calibration")
+                      ? find_calibration(library, r.string("calibration"), r.where("calibration"))
+                      : default_calibration(library, s.cluster, r.where("cluster"));
   s.seed = static_cast<std::uint64_t>(r.integer_or("seed", 1, 0, std::numeric_limits<std::int64_t>::max()));
   r.done();
   return s;
@@ -111,8 +117,9 @@ Model find_model(Library& library, std::string_view name_or_path, const Where& b
 }
 
 Cluster find_cluster(Library& library, std::string_view name_or_path, int nodes, const Where& by) {
-  return library.open(library.locate(Kind::cluster, name_or_path, by), Kind::cluster, by,
-                      [&library, nodes](const Reader& r) { return read_cluster_document(library, r, nodes); });
+  return library.open(
+      library.locate(Kind::cluster, name_or_path, by), Kind::cluster, by,
+      [&library, nodes](const Reader& r) { return read_cluster_document(library, r, nodes); });
 }
 
 Plan find_plan(Library& library, std::string_view name_or_path, const Where& by) {
@@ -122,7 +129,8 @@ Plan find_plan(Library& library, std::string_view name_or_path, const Where& by)
 
 std::string find_calibration(const Library& library, std::string_view name_or_path, const Where& by) {
   const std::string path = library.locate(Kind::calibration, name_or_path, by);
-  if (!library.exists(path)) fail(by, "a calibration: a preset or the path of a file", "no file at " + quoted(path, 200));
+  if (!library.exists(path))
+    fail(by, "a calibration: a preset or the path of a file", "no file at " + quoted(path, 200));
   return path;
 }
 

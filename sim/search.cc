@@ -44,16 +44,26 @@ std::vector<T> words(const Reader& r, std::string_view key, const std::array<std
 
 void read_limit(const Reader& r, Objective& o, Metric metric) {
   switch (metric) {
-    case Metric::step_time: o.step_time_at_most = r.duration("at_most"); break;
-    case Metric::days: o.run_at_most = r.duration("at_most"); break;
-    case Metric::cost: o.cost_at_most = r.dollars("at_most"); break;
-    case Metric::memory: o.memory_at_most = r.percent("at_most"); break;
+    case Metric::step_time:
+      o.step_time_at_most = r.duration("at_most");
+      break;
+    case Metric::days:
+      o.run_at_most = r.duration("at_most");
+      break;
+    case Metric::cost:
+      o.cost_at_most = r.dollars("at_most");
+      break;
+    case Metric::memory:
+      o.memory_at_most = r.percent("at_most");
+      break;
   }
   const bool good = metric == Metric::step_time ? o.step_time_at_most.v > 0
                     : metric == Metric::days    ? o.run_at_most.v > 0
                     : metric == Metric::cost    ? o.cost_at_most.v > 0
                                                 : o.memory_at_most > 0 && o.memory_at_most <= 1;
-  if (!good) r.fail_at("at_most", metric == Metric::memory ? "a percentage above 0 % and up to 100 %" : "a limit above 0");
+  if (!good)
+    r.fail_at("at_most",
+              metric == Metric::memory ? "a percentage above 0 % and up to 100 %" : "a limit above 0");
 }
 
 Metric read_metric(const Reader& r, std::string_view key, const Training& training, const Cluster& cluster) {
@@ -74,14 +84,16 @@ void set_choices(Json& j, const char* key, const std::vector<T>& values) {
 }
 
 template <class T, std::size_t n>
-void set_words(Json& j, const char* key, const std::vector<T>& values, const std::array<std::string_view, n>& all) {
+void set_words(Json& j, const char* key, const std::vector<T>& values,
+               const std::array<std::string_view, n>& all) {
   std::vector<std::string_view> out;
   for (const T value : values) out.push_back(all[static_cast<std::size_t>(value)]);
   set_choices(j, key, out);
 }
 
 Json limit(Metric metric, std::string at_most) {
-  return Json::object({{"metric", metric_words[static_cast<std::size_t>(metric)]}, {"at_most", std::move(at_most)}});
+  return Json::object(
+      {{"metric", metric_words[static_cast<std::size_t>(metric)]}, {"at_most", std::move(at_most)}});
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ class Counting {
   Position* position_;
 };
 
-// Builds the document; every handler returns false at the first error, which it leaves in `where` and `message`.
+// Builds the document; every handler returns false at the first error, which it leaves in `where` and
+// `message`.
 class Builder {
  public:
   using Number = nlohmann::json;
@@ -83,7 +84,8 @@ class Builder {
     Frame& frame = open_.back();
     const auto [first, fresh] = frame.lines.try_emplace(name, position_->line);
     frame.key = std::move(name);
-    return fresh || refuse(position_->line, "duplicate member, first in line " + std::to_string(first->second));
+    return fresh ||
+           refuse(position_->line, "duplicate member, first in line " + std::to_string(first->second));
   }
 
   template <class Exception>
@@ -95,7 +97,8 @@ class Builder {
       const std::string digits(what.substr(from + 1, what.rfind('\'') - from - 1));
       return refuse(number_line(), "expected a number below 1.8e308, found " + shortened(digits));
     }
-    // The library's reason, without its own position and without what it read (which may end inside a character).
+    // The library's reason, without its own position and without what it read (which may end inside a
+    // character).
     std::size_t from = what.find(" - ");
     from = from == std::string_view::npos ? 0 : from + 3;
     const std::string_view reason = what.substr(from, what.find("; last read") - from);
@@ -172,7 +175,8 @@ void check_text(std::string_view text, std::string_view file) {
   at = nul ? zero : at;
   int line = 1;
   for (const char c : text.substr(0, at)) line += c == '\n' ? 1 : 0;
-  fail({std::string(file), "", line}, "text in UTF-8", nul ? "a NUL character" : "the byte " + quoted(text.substr(at, 1)));
+  fail({std::string(file), "", line}, "text in UTF-8",
+       nul ? "a NUL character" : "the byte " + quoted(text.substr(at, 1)));
 }
 
 }  // namespace

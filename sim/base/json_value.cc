@@ -53,7 +53,8 @@ void new_line(bool indent, int depth, std::string& out) {
 
 void write_array(const Json& json, bool indent, int depth, std::string& out) {
   bool flat = true;  // numbers and words stay on one line
-  for (const Json& item : json.items()) flat = flat && !item.is(Json::Kind::array) && !item.is(Json::Kind::object);
+  for (const Json& item : json.items())
+    flat = flat && !item.is(Json::Kind::array) && !item.is(Json::Kind::object);
   out += '[';
   bool first = true;
   for (const Json& item : json.items()) {
@@ -87,13 +88,27 @@ void write_object(const Json& json, bool indent, int depth, std::string& out) {
 
 void write(const Json& json, bool indent, int depth, std::string& out) {
   switch (json.kind()) {
-    case Json::Kind::null: out += "null"; break;
-    case Json::Kind::boolean: out += json.boolean() ? "true" : "false"; break;
-    case Json::Kind::integer: out += std::to_string(json.integer()); break;
-    case Json::Kind::real: write_real(json.real(), out); break;
-    case Json::Kind::string: write_string(json.string(), out); break;
-    case Json::Kind::array: write_array(json, indent, depth, out); break;
-    case Json::Kind::object: write_object(json, indent, depth, out); break;
+    case Json::Kind::null:
+      out += "null";
+      break;
+    case Json::Kind::boolean:
+      out += json.boolean() ? "true" : "false";
+      break;
+    case Json::Kind::integer:
+      out += std::to_string(json.integer());
+      break;
+    case Json::Kind::real:
+      write_real(json.real(), out);
+      break;
+    case Json::Kind::string:
+      write_string(json.string(), out);
+      break;
+    case Json::Kind::array:
+      write_array(json, indent, depth, out);
+      break;
+    case Json::Kind::object:
+      write_object(json, indent, depth, out);
+      break;
   }
 }
 

@@ -8,10 +8,13 @@
 namespace orrery {
 namespace {
 
-constexpr std::array<std::string_view, 6> schemas{"orrery.scenario/1", "orrery.model/1", "orrery.cluster/1",
-                                                  "orrery.device/1",   "orrery.plan/1",  "orrery.calibration/1"};
-constexpr std::array<std::string_view, 6> names{"scenario", "model", "cluster", "device", "plan", "calibration"};
-constexpr std::array<std::string_view, 6> folders{"scenarios", "models", "clusters", "devices", "plans", "calibrations"};
+constexpr std::array<std::string_view, 6> schemas{"orrery.scenario/1", "orrery.model/1",
+                                                  "orrery.cluster/1",  "orrery.device/1",
+                                                  "orrery.plan/1",     "orrery.calibration/1"};
+constexpr std::array<std::string_view, 6> names{"scenario", "model", "cluster",
+                                                "device",   "plan",  "calibration"};
+constexpr std::array<std::string_view, 6> folders{"scenarios", "models", "clusters",
+                                                  "devices",   "plans",  "calibrations"};
 
 constexpr std::string_view suffix = ".json";
 
@@ -26,20 +29,21 @@ void forget_lines(Json& json) {
 
 // RFC 7396.
 void merge(Json& into, const Json& patch) {
-  if (!patch.is(Json::Kind::object) || !into.is(Json::Kind::object)) {
+  if (!patch.is(Json::Kind::object)) {
     into = patch;
     forget_lines(into);
     return;
   }
-  for (const auto& [key, value] : patch.members()) {
+  if (!into.is(Json::Kind::object)) into = Json::object();
+  for (const Json::Member& change : patch.members()) {
     std::vector<Json::Member>& members = into.members();
-    const auto same = [&key = key](const Json::Member& m) { return m.first == key; };
+    const auto same = [&change](const Json::Member& m) { return m.first == change.first; };
     auto at = std::find_if(members.begin(), members.end(), same);
-    if (value.is(Json::Kind::null)) {
+    if (change.second.is(Json::Kind::null)) {
       if (at != members.end()) members.erase(at);
     } else {
-      if (at == members.end()) at = members.insert(members.end(), {key, Json::object()});
-      merge(at->second, value);
+      if (at == members.end()) at = members.insert(members.end(), {change.first, Json::object()});
+      merge(at->second, change.second);
     }
   }
 }
@@ -52,7 +56,8 @@ std::string parent(std::string_view file) {
 }  // namespace
 
 std::string beside(std::string_view file, std::string_view reference) {
-  const std::string path = reference.starts_with('/') ? std::string(reference) : parent(file) + std::string(reference);
+  const std::string path =
+      reference.starts_with('/') ? std::string(reference) : parent(file) + std::string(reference);
   std::vector<std::string_view> parts;
   const std::string_view all = path;
   for (std::size_t from = 0; from <= all.size();) {
@@ -87,13 +92,15 @@ std::string Library::preset(Kind kind, std::string_view name, const Where& by) c
   const std::string what(names[static_cast<std::size_t>(kind)]);
   const bool plain = !name.empty() && name.find('/') == std::string_view::npos;
   for (const std::string& base : directories_) {
-    const std::string path = base + "/" + std::string(directory(kind)) + "/" + std::string(name) + std::string(suffix);
+    const std::string path =
+        base + "/" + std::string(directory(kind)) + "/" + std::string(name) + std::string(suffix);
     if (plain && files_->exists(path)) return path;
   }
   constexpr std::size_t most_listed = 8;
   const std::vector<std::string> known = presets(kind);
   std::string expected = "a preset of a " + what;
-  if (const auto slip = nearest(name.substr(0, ends_in_json(name) ? name.size() - suffix.size() : name.size()), known)) {
+  if (const auto slip =
+          nearest(name.substr(0, ends_in_json(name) ? name.size() - suffix.size() : name.size()), known)) {
     expected += " such as " + quoted(*slip);
   } else if (known.size() > most_listed) {
     expected += " (orrery list shows them)";
@@ -106,7 +113,8 @@ std::string Library::preset(Kind kind, std::string_view name, const Where& by) c
 }
 
 std::string Library::locate(Kind kind, std::string_view reference, const Where& by) const {
-  if (reference.find('/') == std::string_view::npos && !ends_in_json(reference)) return preset(kind, reference, by);
+  if (reference.find('/') == std::string_view::npos && !ends_in_json(reference))
+    return preset(kind, reference, by);
   return beside(by.file, reference);
 }
 

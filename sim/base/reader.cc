@@ -34,20 +34,28 @@ std::string one_of(std::span<const std::string_view> words) {
 }
 
 std::string items_text(std::size_t count) {
-  return count == 0 ? "an empty array" : "an array of " + std::to_string(count) + (count == 1 ? " item" : " items");
+  return count == 0 ? "an empty array"
+                    : "an array of " + std::to_string(count) + (count == 1 ? " item" : " items");
 }
 
 }  // namespace
 
 std::string describe(const Json& v) {
   switch (v.kind()) {
-    case Json::Kind::null: return "null";
-    case Json::Kind::boolean: return v.boolean() ? "true" : "false";
-    case Json::Kind::integer: return std::to_string(v.integer());
-    case Json::Kind::real: return v.dump(false);
-    case Json::Kind::string: return quoted(v.string());
-    case Json::Kind::array: return items_text(v.items().size());
-    case Json::Kind::object: break;
+    case Json::Kind::null:
+      return "null";
+    case Json::Kind::boolean:
+      return v.boolean() ? "true" : "false";
+    case Json::Kind::integer:
+      return std::to_string(v.integer());
+    case Json::Kind::real:
+      return v.dump(false);
+    case Json::Kind::string:
+      return quoted(v.string());
+    case Json::Kind::array:
+      return items_text(v.items().size());
+    case Json::Kind::object:
+      break;
   }
   return v.members().empty() ? "an empty object" : "an object";
 }
@@ -82,7 +90,8 @@ void Reader::fail_at(std::string_view key, std::string_view expected) const {
   for (const Json::Member& m : value_->members())
     if (std::find(asked_->begin(), asked_->end(), m.first) == asked_->end()) strangers.push_back(m.first);
   const std::optional<std::string> slip = nearest(key, strangers);
-  fail(where(), "a member " + quoted(key) + " (" + std::string(expected) + ")", slip ? quoted(*slip) : "none");
+  fail(where(), "a member " + quoted(key) + " (" + std::string(expected) + ")",
+       slip ? quoted(*slip) : "none");
 }
 
 void Reader::expect(bool good, std::string_view expected) const {
@@ -95,7 +104,9 @@ bool Reader::has(std::string_view key) const {
   return value_->find(key) != nullptr;
 }
 
-bool Reader::given(std::string_view key) const { return has(key) && !value_->find(key)->is(Json::Kind::null); }
+bool Reader::given(std::string_view key) const {
+  return has(key) && !value_->find(key)->is(Json::Kind::null);
+}
 
 const Json& Reader::member(std::string_view key, std::string_view expected) const {
   if (!has(key)) fail_at(key, expected);
@@ -150,9 +161,13 @@ std::vector<std::string> Reader::keys() const {
 
 Reader Reader::part(std::string_view key) const { return child(key, member(key, "a value")); }
 
-bool Reader::boolean(std::string_view key) const { return child(key, member(key, "true or false")).as_boolean(); }
+bool Reader::boolean(std::string_view key) const {
+  return child(key, member(key, "true or false")).as_boolean();
+}
 
-bool Reader::boolean_or(std::string_view key, bool otherwise) const { return has(key) ? boolean(key) : otherwise; }
+bool Reader::boolean_or(std::string_view key, bool otherwise) const {
+  return has(key) ? boolean(key) : otherwise;
+}
 
 std::int64_t Reader::integer(std::string_view key, std::int64_t low, std::int64_t high) const {
   return child(key, member(key, integer_range(low, high))).as_integer(low, high);
@@ -171,7 +186,9 @@ double Reader::number_or(std::string_view key, double otherwise, double low, dou
   return has(key) ? number(key, low, high) : otherwise;
 }
 
-std::string Reader::string(std::string_view key) const { return child(key, member(key, "a string")).as_string(); }
+std::string Reader::string(std::string_view key) const {
+  return child(key, member(key, "a string")).as_string();
+}
 
 std::string Reader::string_or(std::string_view key, std::string_view otherwise) const {
   return has(key) ? string(key) : std::string(otherwise);
@@ -289,8 +306,10 @@ void Reader::done() const {
       if (value_->find(name) == nullptr) free.push_back(name);
       if (!name.starts_with('$')) known += (known.empty() ? "" : ", ") + name;
     }
-    if (const auto slip = nearest(m.first, free)) fail(where(m.first), "unknown member, did you mean " + quoted(*slip) + "?");
-    fail(where(m.first), known.empty() ? "unknown member, none is known here" : "unknown member; known here: " + known);
+    if (const auto slip = nearest(m.first, free))
+      fail(where(m.first), "unknown member, did you mean " + quoted(*slip) + "?");
+    fail(where(m.first),
+         known.empty() ? "unknown member, none is known here" : "unknown member; known here: " + known);
   }
 }
 

@@ -19,12 +19,12 @@ constexpr double byte = 8;  // bits
 
 constexpr Unit durations[] = {{"ps", 1, 1e12}, {"ns", 1, 1e9}, {"us", 1, 1e6}, {"ms", 1, 1e3},
                               {"s"},           {"min", 60},    {"h", 3600},    {"d", 86400}};
-constexpr Unit sizes[] = {{"B"},          {"kB", 1e3},    {"MB", 1e6},    {"GB", 1e9},   {"TB", 1e12},
-                          {"PB", 1e15},   {"KiB", kibi},  {"MiB", mebi},  {"GiB", gibi}, {"TiB", tebi}};
-constexpr Unit rates[] = {{"b/s", 1, byte},     {"kb/s", 1e3, byte},    {"Mb/s", 1e6, byte},  {"Gb/s", 1e9, byte},
-                          {"Tb/s", 1e12, byte}, {"B/s"},                {"kB/s", 1e3},        {"MB/s", 1e6},
-                          {"GB/s", 1e9},        {"TB/s", 1e12},         {"KiB/s", kibi},      {"MiB/s", mebi},
-                          {"GiB/s", gibi},      {"TiB/s", tebi}};
+constexpr Unit sizes[] = {{"B"},        {"kB", 1e3},   {"MB", 1e6},   {"GB", 1e9},   {"TB", 1e12},
+                          {"PB", 1e15}, {"KiB", kibi}, {"MiB", mebi}, {"GiB", gibi}, {"TiB", tebi}};
+constexpr Unit rates[] = {
+    {"b/s", 1, byte}, {"kb/s", 1e3, byte}, {"Mb/s", 1e6, byte}, {"Gb/s", 1e9, byte}, {"Tb/s", 1e12, byte},
+    {"B/s"},          {"kB/s", 1e3},       {"MB/s", 1e6},       {"GB/s", 1e9},       {"TB/s", 1e12},
+    {"KiB/s", kibi},  {"MiB/s", mebi},     {"GiB/s", gibi},     {"TiB/s", tebi}};
 constexpr Unit flop_rates[] = {{"FLOP/s"},        {"MFLOP/s", 1e6},  {"GFLOP/s", 1e9},
                                {"TFLOP/s", 1e12}, {"PFLOP/s", 1e15}, {"EFLOP/s", 1e18}};
 constexpr Unit counts[] = {{""}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"B", 1e9}, {"T", 1e12}, {"P", 1e15}};
@@ -104,7 +104,9 @@ std::optional<Bytes> parse_bytes(std::string_view s) {
   return Bytes{static_cast<std::int64_t>(*value + 0.5)};
 }
 
-std::optional<BytesPerSecond> parse_bandwidth(std::string_view s) { return as<BytesPerSecond>(parse(s, rates)); }
+std::optional<BytesPerSecond> parse_bandwidth(std::string_view s) {
+  return as<BytesPerSecond>(parse(s, rates));
+}
 std::optional<FlopsPerSecond> parse_flop_rate(std::string_view s) {
   return as<FlopsPerSecond>(parse(s, flop_rates));
 }

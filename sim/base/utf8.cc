@@ -17,10 +17,10 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
   for (std::size_t k = 1; k < length; ++k)
     if ((byte_at(text, at + k) & 0xC0U) != 0x80U) return 0;
   const unsigned second = byte_at(text, at + 1);
-  if (lead == 0xE0 && second < 0xA0) return 0;   // overlong
-  if (lead == 0xED && second > 0x9F) return 0;   // surrogates
-  if (lead == 0xF0 && second < 0x90) return 0;   // overlong
-  if (lead == 0xF4 && second > 0x8F) return 0;   // beyond U+10FFFF
+  if (lead == 0xE0 && second < 0xA0) return 0;  // overlong
+  if (lead == 0xED && second > 0x9F) return 0;  // surrogates
+  if (lead == 0xF0 && second < 0x90) return 0;  // overlong
+  if (lead == 0xF4 && second > 0x8F) return 0;  // beyond U+10FFFF
   return length;
 }
 

@@ -5,14 +5,18 @@
 namespace orrery {
 namespace {
 
-constexpr std::array<std::string_view, 4> compute_words{"fp32", "bf16", "fp16", "fp8"};  // by the values of DType
+constexpr std::array<std::string_view, 4> compute_words{"fp32", "bf16", "fp16",
+                                                        "fp8"};  // by the values of DType
 
 template <class T>
-int to_int(T v) { return static_cast<int>(v); }
+int to_int(T v) {
+  return static_cast<int>(v);
+}
 
 void read_strategy(const Reader& r, LayerStrategy& s) {
   s.zero = static_cast<Zero>(r.integer_or("zero", to_int(s.zero), 0, 3));
-  s.recompute = static_cast<Recompute>(r.word_or("recompute", static_cast<std::size_t>(s.recompute), recompute_words));
+  s.recompute =
+      static_cast<Recompute>(r.word_or("recompute", static_cast<std::size_t>(s.recompute), recompute_words));
   s.reshard = r.boolean_or("reshard", s.reshard);
 }
 
@@ -52,7 +56,8 @@ void read_degrees(const Reader& r, Plan& plan) {
 void write_strategy(Json& j, const LayerStrategy& s) {
   const LayerStrategy standard;
   if (s.zero != standard.zero) j.set("zero", to_int(s.zero));
-  if (s.recompute != standard.recompute) j.set("recompute", recompute_words[static_cast<std::size_t>(s.recompute)]);
+  if (s.recompute != standard.recompute)
+    j.set("recompute", recompute_words[static_cast<std::size_t>(s.recompute)]);
   if (s.reshard != standard.reshard) j.set("reshard", s.reshard);
 }
 
@@ -110,13 +115,14 @@ Plan read_plan(const Reader& r) {
   read_degrees(r, plan);
   plan.sequence_parallel = r.boolean_or("sequence_parallel", plan.sequence_parallel);
   plan.virtual_stages = to_int(r.integer_or("virtual_stages", plan.virtual_stages, 1, most_layers));
-  plan.schedule = static_cast<Schedule>(r.word_or("schedule", static_cast<std::size_t>(plan.schedule), schedule_words));
+  plan.schedule =
+      static_cast<Schedule>(r.word_or("schedule", static_cast<std::size_t>(plan.schedule), schedule_words));
   plan.micro_batch = r.integer_or("micro_batch", plan.micro_batch, 1, most_tokens);
   for (const Reader& stage : r.array_if("stage_layers"))
     plan.stage_layers.push_back(to_int(stage.as_integer(0, most_layers)));
   plan.layers = read_layers(r);
-  plan.attention =
-      static_cast<AttentionKernel>(r.word_or("attention", static_cast<std::size_t>(plan.attention), attention_words));
+  plan.attention = static_cast<AttentionKernel>(
+      r.word_or("attention", static_cast<std::size_t>(plan.attention), attention_words));
   plan.tensor_overlap = static_cast<TensorOverlap>(
       r.word_or("tensor_overlap", static_cast<std::size_t>(plan.tensor_overlap), tensor_overlap_words));
   plan.overlap_gradients = r.boolean_or("overlap_gradients", plan.overlap_gradients);
@@ -139,7 +145,11 @@ Plan read_plan(const Reader& r) {
 Json write_plan(const Plan& plan) {
   const Plan standard;
   Json j = Json::object();
-  j.set("schema", "orrery.plan/1").set("tp", plan.tp).set("cp", plan.cp).set("dp", plan.dp).set("pp", plan.pp);
+  j.set("schema", "orrery.plan/1")
+      .set("tp", plan.tp)
+      .set("cp", plan.cp)
+      .set("dp", plan.dp)
+      .set("pp", plan.pp);
   j.set("ep", plan.ep);
   set_unless(j, "sequence_parallel", plan.sequence_parallel, standard.sequence_parallel);
   j.set("schedule", schedule_words[static_cast<std::size_t>(plan.schedule)]);
@@ -151,7 +161,8 @@ Json write_plan(const Plan& plan) {
     j.set("stage_layers", std::move(stages));
   }
   write_layers(j, plan.layers);
-  if (plan.attention != standard.attention) j.set("attention", attention_words[static_cast<std::size_t>(plan.attention)]);
+  if (plan.attention != standard.attention)
+    j.set("attention", attention_words[static_cast<std::size_t>(plan.attention)]);
   if (plan.tensor_overlap != standard.tensor_overlap)
     j.set("tensor_overlap", tensor_overlap_words[static_cast<std::size_t>(plan.tensor_overlap)]);
   set_unless(j, "overlap_gradients", plan.overlap_gradients, standard.overlap_gradients);
@@ -184,7 +195,8 @@ Json write_training(const Training& t) {
   Json j = Json::object(), precision = Json::object();
   j.set("seq_len", t.sequence).set("global_batch", t.global_batch);
   if (t.tokens > 0) j.set("tokens", t.tokens);
-  precision.set("compute", dtype_word(t.precision.compute)).set("parameters", dtype_word(t.precision.parameters));
+  precision.set("compute", dtype_word(t.precision.compute))
+      .set("parameters", dtype_word(t.precision.parameters));
   precision.set("gradients", dtype_word(t.precision.gradients)).set("master", t.precision.master);
   return j.set("precision", std::move(precision));
 }

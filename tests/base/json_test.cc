@@ -19,7 +19,8 @@ TEST(Json, KeepsKindsOrderAndLines) {
   "b": [1, -2,
         3.5], "a": true,
   "n": null, "s": "x\n\u00e9"
-})", "f");
+})",
+                               "f");
   ASSERT_TRUE(json.is(Json::Kind::object));
   ASSERT_EQ(json.members().size(), 4U);
   EXPECT_EQ(json.members()[0].first, "b");
@@ -58,15 +59,18 @@ TEST(Json, AcceptsTheExtremes) {
 }
 
 TEST(Json, RefusesWithPositionAndPointer) {
-  EXPECT_EQ(error(""), "f.json:1: not JSON (end of line): unexpected end of input; expected '[', '{', or a literal");
+  EXPECT_EQ(error(""),
+            "f.json:1: not JSON (end of line): unexpected end of input; expected '[', '{', or a literal");
   EXPECT_EQ(error("{\"a\": {\"b\": [1,\n tru]}}"), "f.json:2: /a/b/1: not JSON (column 5): invalid literal");
   EXPECT_EQ(error("{\"a\": 1,\n\n \"a\": 2}"), "f.json:3: /a: duplicate member, first in line 1");
-  EXPECT_EQ(error("[9223372036854775808]"), "f.json:1: /0: expected an integer below 2^63, found 9223372036854775808");
+  EXPECT_EQ(error("[9223372036854775808]"),
+            "f.json:1: /0: expected an integer below 2^63, found 9223372036854775808");
   EXPECT_EQ(error("[-9223372036854775809\n]"),
             "f.json:1: /0: expected an integer below 2^63, found -9223372036854775809");
   EXPECT_EQ(error("[1e999]"), "f.json:1: /0: expected a number below 1.8e308, found 1e999");
   EXPECT_EQ(error(std::string(65, '[')).substr(0, 9), "f.json:1:");
-  EXPECT_NE(error(std::string(65, '[')).find("expected at most 64 levels of nesting, found more"), std::string::npos);
+  EXPECT_NE(error(std::string(65, '[')).find("expected at most 64 levels of nesting, found more"),
+            std::string::npos);
   EXPECT_EQ(error("[\"\xC3(\"]"), "f.json:1: expected text in UTF-8, found the byte \"\\xC3\"");
   EXPECT_EQ(error(std::string_view("{}\0", 3)), "f.json:1: expected text in UTF-8, found a NUL character");
   EXPECT_EQ(error("{} {}"), "f.json:1: not JSON (column 4): unexpected '{'; expected end of input");

@@ -16,11 +16,14 @@ std::string reached(MemoryFiles& files, std::string_view text) {
   const Json document = parse_json(text, "main/a.json");
   const Reader part(document, "main/a.json");
   return library.follow(part, Kind::plan, [](const Reader& r) {
-    return std::to_string(r.integer("v", 0, 99)) + " in " + r.where("v").file + ":" + std::to_string(r.where("v").line);
+    return std::to_string(r.integer("v", 0, 99)) + " in " + r.where("v").file + ":" +
+           std::to_string(r.where("v").line);
   });
 }
 
-std::string plan(std::string_view rest) { return R"({"schema": "orrery.plan/1", )" + std::string(rest) + "}"; }
+std::string plan(std::string_view rest) {
+  return R"({"schema": "orrery.plan/1", )" + std::string(rest) + "}";
+}
 
 TEST(Library, FollowsPresetsFilesAndNothing) {
   MemoryFiles files{{"main/p.json", plan("\"v\": 1")},
@@ -40,10 +43,12 @@ TEST(Library, LaysOverridesOverTheTarget) {
   MemoryFiles files{{"main/p.json", plan("\"v\": 1, \"o\": {\"a\": 1, \"b\": 2}")}};
   EXPECT_EQ(reached(files, R"({"file": "p.json", "override": {"v": 5}})"), "5 in main/p.json (overridden):0");
   Library library(files, {});
-  const Json document = parse_json(R"({"file": "p.json", "override": {"o": {"a": null, "c": 3}, "n": [1]}})", "main/a.json");
+  const Json document = parse_json(
+      R"({"file": "p.json", "override": {"o": {"a": null, "c": 3}, "n": [1], "v": {"x": null, "y": 2}}})",
+      "main/a.json");
   const std::string merged = library.follow(Reader(document, "main/a.json"), Kind::plan,
                                             [](const Reader& r) { return r.value().dump(false); });
-  EXPECT_EQ(merged, R"({"schema":"orrery.plan/1","v":1,"o":{"b":2,"c":3},"n":[1]})");
+  EXPECT_EQ(merged, R"({"schema":"orrery.plan/1","v":{"y":2},"o":{"b":2,"c":3},"n":[1]})");
 }
 
 TEST(Library, RefusesWhatLeadsNowhere) {
@@ -56,17 +61,21 @@ TEST(Library, RefusesWhatLeadsNowhere) {
             "main/a.json:1: /file: expected the path of a file, found no file at \"main/z.json\"");
   EXPECT_EQ(error(R"({"file": ""})"), "main/a.json:1: /file: expected the path of a file, found \"\"");
   EXPECT_EQ(error(R"({"file": 1})"), "main/a.json:1: /file: expected a string, found 1");
-  EXPECT_EQ(error(R"({"preset": "fats"})"), "main/a.json:1: /preset: expected a preset of a plan such as \"fast\", found \"fats\"");
-  EXPECT_EQ(error(R"({"preset": "slow"})"), "main/a.json:1: /preset: expected a preset of a plan (fast), found \"slow\"");
+  EXPECT_EQ(error(R"({"preset": "fats"})"),
+            "main/a.json:1: /preset: expected a preset of a plan such as \"fast\", found \"fats\"");
+  EXPECT_EQ(error(R"({"preset": "slow"})"),
+            "main/a.json:1: /preset: expected a preset of a plan (fast), found \"slow\"");
   EXPECT_EQ(error(R"({"preset": "../plans/fast"})"),
             "main/a.json:1: /preset: expected a preset of a plan (fast), found \"../plans/fast\"");
   EXPECT_EQ(error(R"({"preset": "fast", "file": "p.json"})"),
             "main/a.json:1: /file: expected either \"preset\" or \"file\", not both, found \"p.json\"");
-  EXPECT_EQ(error(R"({"file": "p.json"})"), "main/p.json:1: /schema: expected \"orrery.plan/1\", found \"orrery.model/1\"");
+  EXPECT_EQ(error(R"({"file": "p.json"})"),
+            "main/p.json:1: /schema: expected \"orrery.plan/1\", found \"orrery.model/1\"");
   EXPECT_EQ(error(R"({"schema": "orrery.plan/2", "v": 1})"),
             "main/a.json:1: /schema: expected \"orrery.plan/1\", found \"orrery.plan/2\"");
   EXPECT_EQ(error(R"({"file": "l.json"})"),
-            "main/m.json:1: /file: expected a file that does not refer back to itself, found main/l.json -> main/m.json -> "
+            "main/m.json:1: /file: expected a file that does not refer back to itself, found main/l.json -> "
+            "main/m.json -> "
             "main/l.json");
 }
 
@@ -81,7 +90,8 @@ TEST(Library, KnowsItsPresetsAndInputs) {
   EXPECT_EQ(library.locate(Kind::model, "b", {}), "own/models/b.json");
   EXPECT_EQ(library.locate(Kind::model, "./b", {"main/a.json", "", 0}), "main/b");
   EXPECT_EQ(library.locate(Kind::model, "b.json", {}), "b.json");
-  for (int i = 0; i < 2; ++i) library.open("own/models/b.json", Kind::model, {}, [](const Reader&) { return 0; });
+  for (int i = 0; i < 2; ++i)
+    library.open("own/models/b.json", Kind::model, {}, [](const Reader&) { return 0; });
   ASSERT_EQ(library.inputs().size(), 1U);
   EXPECT_EQ(library.inputs()[0].path, "own/models/b.json");
   files.content["own/models/b.json"] += " ";

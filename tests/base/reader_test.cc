@@ -22,9 +22,11 @@ std::string error(std::string_view text, Code code) {
 constexpr std::string_view colours[] = {"crimson", "azure"};
 
 TEST(Reader, ReadsEachKind) {
-  const Json json = parse_json(R"({"schema": "x/1", "i": 3, "whole": 2.0, "d": 2.5, "s": "t", "b": true, "w": "azure", "n": null,
+  const Json json = parse_json(
+      R"({"schema": "x/1", "i": 3, "whole": 2.0, "d": 2.5, "s": "t", "b": true, "w": "azure", "n": null,
     "o": {"k": [1, 2]}, "time": "2 ms", "size": "1 KiB", "net": "8 Gb/s", "rate": "1 TFLOP/s", "much": "2 T",
-    "some": 7, "part": "92 %", "watts": "700 W", "cost": "2.5 USD/h"})", "f");
+    "some": 7, "part": "92 %", "watts": "700 W", "cost": "2.5 USD/h"})",
+      "f");
   Reader r(json, "f");
   r.schema("x/1");
   EXPECT_EQ(r.integer("i", 1, 3), 3);
@@ -68,16 +70,19 @@ TEST(Reader, NamesFileLinePointerExpectedAndFound) {
             "a.json:2: /a~0~1b: expected an integer from 1 to 5, found 7");
   EXPECT_EQ(at(R"({"o": {"l": ["x"]}})", [](Reader& r) { r.object("o").array("l")[0].as_number(0, 1.5); }),
             "a.json:1: /o/l/0: expected a number from 0 to 1.5, found \"x\"");
-  EXPECT_EQ(at(R"({"n": 1.5})", [](Reader& r) { r.integer("n", 0, std::numeric_limits<std::int64_t>::max()); }),
-            "a.json:1: /n: expected an integer of at least 0, found 1.5");
+  EXPECT_EQ(
+      at(R"({"n": 1.5})", [](Reader& r) { r.integer("n", 0, std::numeric_limits<std::int64_t>::max()); }),
+      "a.json:1: /n: expected an integer of at least 0, found 1.5");
   EXPECT_EQ(at(R"({"w": 400})", [](Reader& r) { r.bandwidth("w"); }),
             "a.json:1: /w: expected a bandwidth such as \"400 Gb/s\", found 400");
   EXPECT_EQ(at(R"({"w": "0 Gb/s"})", [](Reader& r) { r.bandwidth("w"); }),
             "a.json:1: /w: expected a bandwidth above 0, found \"0 Gb/s\"");
   EXPECT_EQ(at(R"({"w": "1 us"})", [](Reader& r) { r.bytes("w"); }),
             "a.json:1: /w: expected a size such as \"80 GiB\", found \"1 us\"");
-  EXPECT_EQ(at(R"({"w": {}})", [](Reader& r) { r.boolean("w"); }), "a.json:1: /w: expected true or false, found an empty object");
-  EXPECT_EQ(at(R"({"w": [1]})", [](Reader& r) { r.object("w"); }), "a.json:1: /w: expected an object, found an array of 1 item");
+  EXPECT_EQ(at(R"({"w": {}})", [](Reader& r) { r.boolean("w"); }),
+            "a.json:1: /w: expected true or false, found an empty object");
+  EXPECT_EQ(at(R"({"w": [1]})", [](Reader& r) { r.object("w"); }),
+            "a.json:1: /w: expected an object, found an array of 1 item");
   EXPECT_EQ(at("[]", [](Reader& r) { r.has("w"); }), "a.json:1: expected an object, found an empty array");
 }
 
@@ -101,10 +106,18 @@ TEST(Reader, RefusesMembersThatNobodyAskedFor) {
     r.integer_or("tp", 1, 1, 8);
     r.done();
   };
-  EXPECT_EQ(error(R"({"tp": 1, "micro-Bacth": 1})", read), "a.json:1: /micro-Bacth: unknown member, did you mean \"micro_batch\"?");
-  EXPECT_EQ(error(R"({"colour": 1})", read), "a.json:1: /colour: unknown member; known here: micro_batch, tp");
-  EXPECT_EQ(error(R"({"x": 1})", [](Reader& r) { r.done(); }), "a.json:1: /x: unknown member, none is known here");
-  EXPECT_EQ(error(R"({"x": 1})", [](Reader& r) { r.keys(); r.done(); }), "no error");
+  EXPECT_EQ(error(R"({"tp": 1, "micro-Bacth": 1})", read),
+            "a.json:1: /micro-Bacth: unknown member, did you mean \"micro_batch\"?");
+  EXPECT_EQ(error(R"({"colour": 1})", read),
+            "a.json:1: /colour: unknown member; known here: micro_batch, tp");
+  EXPECT_EQ(error(R"({"x": 1})", [](Reader& r) { r.done(); }),
+            "a.json:1: /x: unknown member, none is known here");
+  EXPECT_EQ(error(R"({"x": 1})",
+                  [](Reader& r) {
+                    r.keys();
+                    r.done();
+                  }),
+            "no error");
 }
 
 TEST(Reader, ChecksTheSchemaFirst) {

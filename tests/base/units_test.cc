@@ -40,10 +40,11 @@ TEST(Units, ReadsRatesCountsPercentagesPowersPrices) {
 }
 
 TEST(Units, RefusesWhatIsNotANumberAndAUnit) {
-  for (const char* bad : {"", " 1 s", "-1 s", "+1 s", "1  s", "1 S", "1", "s", "0x1 s", "inf s", "nan s", "1 sec", "1,5 s",
-                          "1 s ", "1e400 s", ".5 s", "1e308 d"})
+  for (const char* bad : {"", " 1 s", "-1 s", "+1 s", "1  s", "1 S", "1", "s", "0x1 s", "inf s", "nan s",
+                          "1 sec", "1,5 s", "1 s ", "1e400 s", ".5 s", "1e308 d"})
     EXPECT_FALSE(parse_duration(bad)) << bad;
-  for (const char* bad : {"400", "400 Gbps", "400 gb/s", "400 GB", "400 Gb"}) EXPECT_FALSE(parse_bandwidth(bad)) << bad;
+  for (const char* bad : {"400", "400 Gbps", "400 gb/s", "400 GB", "400 Gb"})
+    EXPECT_FALSE(parse_bandwidth(bad)) << bad;
   for (const char* bad : {"80", "80 GiB/s", "80 gib", "9300000 TB"}) EXPECT_FALSE(parse_bytes(bad)) << bad;
   EXPECT_FALSE(parse_price("2.50 EUR/h", "h"));
   EXPECT_FALSE(parse_price("2.50 USD/kWh", "h"));

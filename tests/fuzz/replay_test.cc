@@ -1,5 +1,5 @@
-// The corpora of the fuzzers as ordinary tests, with any compiler: every file once, and every file cut and spoilt a
-// little, always the same way.
+// The corpora of the fuzzers as ordinary tests, with any compiler: every file once, and every file cut and
+// spoilt a little, always the same way.
 #include <gtest/gtest.h>
 
 #include <random>

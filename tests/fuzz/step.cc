@@ -53,7 +53,8 @@ Plan any_plan(Dice& dice, int layers) {
     }
   p.layers.clear();
   for (int i = dice.coin() ? layers : 1; i > 0; --i)
-    p.layers.push_back({static_cast<Zero>(dice.up_to(3)), static_cast<Recompute>(dice.up_to(2)), dice.coin()});
+    p.layers.push_back(
+        {static_cast<Zero>(dice.up_to(3)), static_cast<Recompute>(dice.up_to(2)), dice.coin()});
   return p;
 }
 
@@ -61,8 +62,10 @@ Plan any_plan(Dice& dice, int layers) {
 std::vector<Price> prices(const Program& p) {
   std::vector<Price> out;
   for (const CostClass& c : p.classes) {
-    const std::int64_t work = c.kind == Kind::compute ? 1003 + static_cast<std::int64_t>(flops(c.op).v) % 10007 + c.op.elements % 1009
-                                                      : c.bytes.v % 20011 + std::int64_t{c.group.size} * 7 + c.group.nodes;
+    const std::int64_t work =
+        c.kind == Kind::compute
+            ? 1003 + static_cast<std::int64_t>(flops(c.op).v) % 10007 + c.op.elements % 1009
+            : c.bytes.v % 20011 + std::int64_t{c.group.size} * 7 + c.group.nodes;
     out.push_back({{17}, {work}, {5}});
   }
   return out;
@@ -73,10 +76,12 @@ std::vector<Price> prices(const Program& p) {
 void step(std::string_view bytes) {
   Dice dice(bytes);
   const int layers = 1 + dice.up_to(5);
-  const Model model = dice.coin() ? testing::gpt(layers, 64, 4, 512, 64) : testing::llama(layers, 64, 4, 2, 128, 512);
+  const Model model =
+      dice.coin() ? testing::gpt(layers, 64, 4, 512, 64) : testing::llama(layers, 64, 4, 2, 128, 512);
   const Training training = testing::training(16, 2 * (1 + dice.up_to(11)));
   const Plan plan = any_plan(dice, layers);
-  const Cluster cluster = testing::cluster(plan.ranks(), 1 << dice.up_to(3));
+  const int gpus = 1 << dice.up_to(3);
+  const Cluster cluster = testing::cluster(plan.ranks(), plan.ranks() % gpus == 0 ? gpus : 1);
   if (violation(model, cluster, training, plan)) return;
   Workspace workspace;
   Timeline timeline;
@@ -91,7 +96,8 @@ void step(std::string_view bytes) {
     memory[i] = ledgers(program);
   }
   ORRERY_CHECK(ends[0] == ends[1]);
-  for (std::size_t team = 0; team < memory[0].size(); ++team) ORRERY_CHECK(memory[0][team].peak == memory[1][team].peak);
+  for (std::size_t team = 0; team < memory[0].size(); ++team)
+    ORRERY_CHECK(memory[0][team].peak == memory[1][team].peak);
 }
 
 }  // namespace orrery::fuzz

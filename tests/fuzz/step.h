@@ -1,5 +1,5 @@
-// From bytes to a step: a small model, cluster and plan; if the plan is legal, the Program that it compiles to keeps
-// the rules, and its folded and unfolded replays take the same time.
+// From bytes to a step: a small model, cluster and plan; if the plan is legal, the Program that it compiles
+// to keeps the rules, and its folded and unfolded replays take the same time.
 #pragma once
 #include <string_view>
 

@@ -58,7 +58,8 @@ void units(std::string_view bytes) {
   if (const auto count = parse_count(bytes)) ORRERY_CHECK(*count >= 0 && !text_count(*count).empty());
   if (const auto percent = parse_percent(bytes)) ORRERY_CHECK(*percent >= 0);
   if (const auto price = parse_price(bytes, "h")) ORRERY_CHECK(*price >= 0);
-  const std::string names[] = {"micro_batch", "global_batch", "tp", std::string(bytes.substr(0, bytes.size() / 2))};
+  const std::string names[] = {"micro_batch", "global_batch", "tp",
+                               std::string(bytes.substr(0, bytes.size() / 2))};
   if (const auto name = nearest(bytes, names)) ORRERY_CHECK(!name->empty() || bytes.size() < 4);
 }
 
@@ -76,15 +77,18 @@ void scenario(std::string_view bytes) {
 }
 
 void plan(std::string_view bytes) {
-  round_trip(bytes, [](const Json& j) { return read_plan(Reader(j, "plan")); }, write_plan);
+  round_trip(
+      bytes, [](const Json& j) { return read_plan(Reader(j, "plan")); }, write_plan);
 }
 
 void model(std::string_view bytes) {
-  round_trip(bytes, [](const Json& j) { return read_model(Reader(j, "model")); }, write_model);
+  round_trip(
+      bytes, [](const Json& j) { return read_model(Reader(j, "model")); }, write_model);
 }
 
 void device(std::string_view bytes) {
-  round_trip(bytes, [](const Json& j) { return read_device(Reader(j, "device")); }, write_device);
+  round_trip(
+      bytes, [](const Json& j) { return read_device(Reader(j, "device")); }, write_device);
 }
 
 void cluster(std::string_view bytes) {
@@ -94,7 +98,8 @@ void cluster(std::string_view bytes) {
     return library.open(library.locate(Library::Kind::device, name, by), Library::Kind::device, by,
                         [](const Reader& r) { return read_device(r); });
   };
-  round_trip(bytes, [&find](const Json& j) { return read_cluster(Reader(j, "cluster"), find); }, write_cluster);
+  round_trip(
+      bytes, [&find](const Json& j) { return read_cluster(Reader(j, "cluster"), find); }, write_cluster);
 }
 
 void calibration(std::string_view bytes) {
@@ -122,10 +127,11 @@ void gzip(std::string_view bytes) {
   accepted([&] { gunzip(bytes, "packed"); });
 }
 
-constexpr Target all[] = {{"json", json},       {"units", units},     {"scenario", scenario},       {"plan", plan},
-                          {"model", model},     {"device", device},   {"cluster", cluster},         {"calibration", calibration},
-                          {"runs", runs},       {"stacks", stacks},   {"points", points},           {"gzip", gzip},
-                          {"step", step}};
+constexpr Target all[] = {
+    {"json", json},   {"units", units},   {"scenario", scenario}, {"plan", plan},
+    {"model", model}, {"device", device}, {"cluster", cluster},   {"calibration", calibration},
+    {"runs", runs},   {"stacks", stacks}, {"points", points},     {"gzip", gzip},
+    {"step", step}};
 
 }  // namespace
 

@@ -41,8 +41,10 @@ TEST_F(Broken, EveryFileHasItsMessage) {
 }
 
 TEST_F(Broken, AMissingFileADirectoryAndOneWithoutPermissionAreNamed) {
-  EXPECT_EQ(error_of([] { read_as("scenario", "no/such.json"); }), "no/such.json: can't be read: No such file or directory");
-  EXPECT_EQ(error_of([] { read_as("scenario", "scenarios"); }), "scenarios: can't be read: it is a directory");
+  EXPECT_EQ(error_of([] { read_as("scenario", "no/such.json"); }),
+            "no/such.json: can't be read: No such file or directory");
+  EXPECT_EQ(error_of([] { read_as("scenario", "scenarios"); }),
+            "scenarios: can't be read: it is a directory");
   const std::string secret = testing::TempDir() + "orrery-secret.json";
   write_file(secret, "{}");
   ASSERT_EQ(::chmod(secret.c_str(), 0), 0);

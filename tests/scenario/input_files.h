@@ -1,5 +1,5 @@
-// The files under tests/scenario/good and tests/scenario/broken: FOLDER/KIND/NAME.json, read as what the folder KIND
-// says. Tests read them from the root of the sources, so that messages carry short paths.
+// The files under tests/scenario/good and tests/scenario/broken: FOLDER/KIND/NAME.json, read as what the
+// folder KIND says. Tests read them from the root of the sources, so that messages carry short paths.
 #pragma once
 #include <gtest/gtest.h>
 #include <unistd.h>

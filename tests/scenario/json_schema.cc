@@ -42,7 +42,9 @@ JsonSchema::JsonSchema(const std::string& kind) : compiled_(std::make_unique<Com
 
 JsonSchema::~JsonSchema() = default;
 
-bool JsonSchema::accepts(const std::string& path, std::string* why) const { return accepts_text(text_of(path), why); }
+bool JsonSchema::accepts(const std::string& path, std::string* why) const {
+  return accepts_text(text_of(path), why);
+}
 
 bool JsonSchema::accepts_text(const std::string& json, std::string* why) const {
   const nlohmann::json document = parse(json);

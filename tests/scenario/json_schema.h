@@ -1,5 +1,5 @@
-// The JSON Schemas under scenarios/schema, checked by valijson: an opinion on our files that is independent of our
-// readers. In one .cc, for nlohmann/json and valijson take seconds to compile.
+// The JSON Schemas under scenarios/schema, checked by valijson: an opinion on our files that is independent
+// of our readers. In one .cc, for nlohmann/json and valijson take seconds to compile.
 #pragma once
 #include <memory>
 #include <string>

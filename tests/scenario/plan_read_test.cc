@@ -1,9 +1,8 @@
-#include "sim/plan/read.h"
-
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "sim/plan/read.h"
 #include "tests/base/error_of.h"
 
 namespace orrery {
@@ -19,13 +18,16 @@ std::string plan(std::string_view rest) { return R"({"schema": "orrery.plan/1")"
 TEST(PlanFile, AnEmptyPlanIsTheDefault) { EXPECT_EQ(read(plan("")), Plan()); }
 
 TEST(PlanFile, RunsOfLayersUnfold) {
-  const Plan p = read(plan(R"(, "layers": [{"count": 2, "zero": 3, "reshard": false}, {"recompute": "full"}])"));
+  const Plan p =
+      read(plan(R"(, "layers": [{"count": 2, "zero": 3, "reshard": false}, {"recompute": "full"}])"));
   ASSERT_EQ(p.layers.size(), 3U);
   EXPECT_EQ(p.layers[1], (LayerStrategy{Zero::full, Recompute::none, false}));
   EXPECT_EQ(p.layers[2], (LayerStrategy{Zero::none, Recompute::full, true}));
 }
 
-TEST(PlanFile, CountsMayCarryAUnit) { EXPECT_EQ(read(plan(R"(, "bucket_parameters": "25 M")")).bucket_parameters, 25'000'000); }
+TEST(PlanFile, CountsMayCarryAUnit) {
+  EXPECT_EQ(read(plan(R"(, "bucket_parameters": "25 M")")).bucket_parameters, 25'000'000);
+}
 
 // A plan with every member drawn at random.
 Plan random_plan(std::mt19937& random) {
@@ -70,7 +72,8 @@ TEST(PlanFile, NamesTheMemberThatIsWrong) {
   const auto error = [](std::string_view rest) { return error_of([&] { read(plan(rest)); }); };
   EXPECT_EQ(error(R"(, "zero": 2, "layers": [{}])"),
             "p.json:1: /zero: expected this in the items of \"layers\" instead, found 2");
-  EXPECT_EQ(error(R"(, "tp": 16384, "dp": 16384)"), "p.json:1: expected tp * cp * dp * pp of at most 4000000, found 268435456");
+  EXPECT_EQ(error(R"(, "tp": 16384, "dp": 16384)"),
+            "p.json:1: expected tp * cp * dp * pp of at most 4000000, found 268435456");
   EXPECT_EQ(error(R"(, "layers": [{"count": 6000}, {"count": 6000}])"),
             "p.json:1: /layers: expected at most 10000 layers, found an array of 2 items");
 }
@@ -84,7 +87,8 @@ TEST(TrainingFile, AWordStandsForAPrecision) {
   EXPECT_EQ(precision("\"fp16\""), (Precision{DType::fp16, DType::fp16, DType::fp32, true}));
   EXPECT_EQ(precision("\"fp8\""), (Precision{DType::fp8, DType::bf16, DType::fp32, true}));
   EXPECT_EQ(precision("\"fp32\""), (Precision{DType::fp32, DType::fp32, DType::fp32, false}));
-  EXPECT_EQ(precision(R"({"gradients": "bf16", "master": false})"), (Precision{DType::bf16, DType::bf16, DType::bf16, false}));
+  EXPECT_EQ(precision(R"({"gradients": "bf16", "master": false})"),
+            (Precision{DType::bf16, DType::bf16, DType::bf16, false}));
 }
 
 TEST(TrainingFile, ReadsBackWhatItWrites) {

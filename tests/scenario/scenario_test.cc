@@ -21,8 +21,10 @@ Scenario read(std::string_view scenario) {
 
 // A scenario whose members replace or join the smallest one's.
 std::string scenario(std::string_view change) {
-  Json json = parse_json(R"({"schema": "orrery.scenario/1", "model": {"preset": "tiny"}, "cluster": {"preset": "toys"},
-    "train": {"seq_len": 64, "global_batch": 8, "tokens": "1 M"}})", "base");
+  Json json = parse_json(
+      R"({"schema": "orrery.scenario/1", "model": {"preset": "tiny"}, "cluster": {"preset": "toys"},
+    "train": {"seq_len": 64, "global_batch": 8, "tokens": "1 M"}})",
+      "base");
   const Json changes = parse_json(change, "change");
   for (const Json::Member& member : changes.members()) json.set(member.first, member.second);
   return json.dump();
@@ -43,24 +45,28 @@ TEST(Scenario, NeedsLittle) {
 
 TEST(Scenario, NamesEveryFileThatItRead) {
   std::vector<std::string> paths;
-  for (const Library::Input& input : read(scenario(R"({"plan": {"file": "plan.json"}})")).inputs) paths.push_back(input.path);
-  EXPECT_EQ(paths, (std::vector<std::string>{"w/s.json", "p/models/tiny.json", "p/clusters/toys.json", "p/devices/gpu.json",
-                                             "w/plan.json", "p/defaults.json"}));
+  for (const Library::Input& input : read(scenario(R"({"plan": {"file": "plan.json"}})")).inputs)
+    paths.push_back(input.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"w/s.json", "p/models/tiny.json", "p/clusters/toys.json",
+                                             "p/devices/gpu.json", "w/plan.json", "p/defaults.json"}));
 }
 
 TEST(Scenario, ModelsComeFromPresetsConfigsAndInPlace) {
   EXPECT_EQ(read(scenario(R"({"model": {"hf": "hf/config.json"}})")).model.depth(), 2);
   EXPECT_EQ(read(scenario(R"({"model": )" + std::string(model) + "}")).model, read(scenario("{}")).model);
   EXPECT_EQ(read(scenario(R"({"model": {"preset": "tiny", "override": {"layers": 7}}})")).model.depth(), 7);
-  EXPECT_EQ(read(scenario(R"({"model": {"hf": "hf/config.json", "override": {"layers": 5}}})")).model.depth(), 5);
+  EXPECT_EQ(read(scenario(R"({"model": {"hf": "hf/config.json", "override": {"layers": 5}}})")).model.depth(),
+            5);
 }
 
 TEST(Scenario, ClustersTakeTheirNumberOfNodes) {
   EXPECT_EQ(read(scenario(R"({"cluster": {"preset": "toys", "nodes": 8}})")).cluster.ranks(), 16);
-  const Scenario s = read(scenario(R"({"cluster": {"preset": "toys", "nodes": 3, "override": {"price": {"gpu_hour": "2 USD/h"}}}})"));
+  const Scenario s = read(scenario(
+      R"({"cluster": {"preset": "toys", "nodes": 3, "override": {"price": {"gpu_hour": "2 USD/h"}}}})"));
   EXPECT_EQ(s.cluster.ranks(), 6);
   EXPECT_EQ(s.cluster.prices.gpu_hour, 2);
-  EXPECT_EQ(read(scenario(R"({"cluster": )" + std::string(cluster) + "}")).cluster, read(scenario("{}")).cluster);
+  EXPECT_EQ(read(scenario(R"({"cluster": )" + std::string(cluster) + "}")).cluster,
+            read(scenario("{}")).cluster);
 }
 
 TEST(Scenario, MixedGroupsOfNodesAreExpressible) {
@@ -79,8 +85,12 @@ TEST(Scenario, PlansComeFromFilesAndInPlace) {
 }
 
 TEST(Scenario, SearchRangesAreAutoOneOrMany) {
-  const Search s = read(scenario(R"({"search": {"tp": [1, 2], "pp": "auto", "micro_batch": 4, "zero": [0, 3], "recompute": "full",
-    "schedules": ["1f1b", "gpipe"], "sequence_parallel": true, "top": 3, "budget": "30 s"}})")).search;
+  const Search s =
+      read(
+          scenario(
+              R"({"search": {"tp": [1, 2], "pp": "auto", "micro_batch": 4, "zero": [0, 3], "recompute": "full",
+    "schedules": ["1f1b", "gpipe"], "sequence_parallel": true, "top": 3, "budget": "30 s"}})"))
+          .search;
   EXPECT_EQ(s.tp, (std::vector<std::int64_t>{1, 2}));
   EXPECT_TRUE(s.pp.empty());
   EXPECT_EQ(s.micro_batch, (std::vector<std::int64_t>{4}));
@@ -106,9 +116,12 @@ TEST(Scenario, ObjectivesLimitEachMetric) {
 }
 
 TEST(Scenario, ReadsBackWhatItWrites) {
-  for (const std::string_view change :
-       {std::string_view("{}"), objective, std::string_view(R"({"plan": {"dp": 2, "layers": [{"count": 4, "zero": 3}]}, "seed": 9})"),
-        std::string_view(R"({"search": {"tp": [1, 2], "zero": 1, "sequence_parallel": [false], "schedules": "gpipe"}})")}) {
+  for (
+      const std::string_view change :
+      {std::string_view("{}"), objective,
+       std::string_view(R"({"plan": {"dp": 2, "layers": [{"count": 4, "zero": 3}]}, "seed": 9})"),
+       std::string_view(
+           R"({"search": {"tp": [1, 2], "zero": 1, "sequence_parallel": [false], "schedules": "gpipe"}})")}) {
     Scenario s = read(scenario(change));
     Json written = write_scenario(s);
     written.set("calibration", "../" + s.calibration);
@@ -135,7 +148,8 @@ TEST(Scenario, PartsAreFoundByNameOrPath) {
   EXPECT_EQ(find_model(library, "w/hf/config.json").depth(), 2);
   EXPECT_EQ(find_cluster(library, "toys", 4).ranks(), 8);
   EXPECT_EQ(find_plan(library, "w/plan.json").dp, 2);
-  EXPECT_EQ(error_of([&] { find_model(library, "tinny"); }), "expected a preset of a model such as \"tiny\", found \"tinny\"");
+  EXPECT_EQ(error_of([&] { find_model(library, "tinny"); }),
+            "expected a preset of a model such as \"tiny\", found \"tinny\"");
 }
 
 }  // namespace

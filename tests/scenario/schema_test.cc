@@ -35,7 +35,8 @@ TEST_F(Schema, AcceptsWhatTheReaderAccepts) {
 TEST_F(Schema, RefusesWhatTheReaderRefuses) {
   for (const std::string& kind : kinds) {
     const JsonSchema schema(kind);
-    for (const std::string& path : json_files("tests/scenario/broken/" + kind)) EXPECT_FALSE(schema.accepts(path)) << path;
+    for (const std::string& path : json_files("tests/scenario/broken/" + kind))
+      EXPECT_FALSE(schema.accepts(path)) << path;
   }
 }
 
@@ -58,9 +59,11 @@ TEST_F(Schema, AcceptsMeasuredRunsAndDefaults) {
     std::string why;
     EXPECT_TRUE(runs.accepts(path, &why)) << path << ": " << why;
   }
-  EXPECT_FALSE(runs.accepts_text(R"({"schema": "orrery.runs/1", "family": "x", "source": {}, "runs": [{"model": {"depth": 1}}]})"));
+  EXPECT_FALSE(runs.accepts_text(
+      R"({"schema": "orrery.runs/1", "family": "x", "source": {}, "runs": [{"model": {"depth": 1}}]})"));
   EXPECT_TRUE(JsonSchema("defaults").accepts("scenarios/defaults.json"));
-  EXPECT_FALSE(JsonSchema("defaults").accepts_text(R"({"schema": "orrery.defaults/1", "calibrations": {"a": 1}})"));
+  EXPECT_FALSE(
+      JsonSchema("defaults").accepts_text(R"({"schema": "orrery.defaults/1", "calibrations": {"a": 1}})"));
 }
 
 // With everything that a report can know, and with as little as it can.
@@ -91,10 +94,12 @@ TEST_F(Schema, AcceptsWhatWeWrite) {
   const JsonSchema scenario("scenario");
   for (const std::string& path : json_files("tests/scenario/good/scenario")) {
     std::string why;
-    EXPECT_TRUE(scenario.accepts_text(write_scenario(read_scenario(path, library)).dump(), &why)) << path << ": " << why;
+    EXPECT_TRUE(scenario.accepts_text(write_scenario(read_scenario(path, library)).dump(), &why))
+        << path << ": " << why;
   }
   const std::string calibration = "tests/scenario/good/calibration/whole.json";
-  EXPECT_TRUE(JsonSchema("calibration").accepts_text(write_calibration(read_calibration(files, calibration)).dump()));
+  EXPECT_TRUE(
+      JsonSchema("calibration").accepts_text(write_calibration(read_calibration(files, calibration)).dump()));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Every scenario and preset that ships reads, from the disk, and each plan is legal for its model and cluster.
+// Every scenario and preset that ships reads, from the disk, and each plan is legal for its model and
+// cluster.
 #include <gtest/gtest.h>
 
 #include "sim/cluster/read.h"
@@ -42,11 +43,14 @@ TEST(Shipped, ScenariosHoldLegalPlans) {
 TEST(Shipped, PresetsReadUnderTheirOwnNames) {
   DiskFiles files;
   Library library(files, {shipped});
-  for (const std::string& name : library.presets(Kind::model)) EXPECT_EQ(find_model(library, name).name, name);
-  for (const std::string& name : library.presets(Kind::cluster)) EXPECT_EQ(find_cluster(library, name, 2).name, name);
+  for (const std::string& name : library.presets(Kind::model))
+    EXPECT_EQ(find_model(library, name).name, name);
+  for (const std::string& name : library.presets(Kind::cluster))
+    EXPECT_EQ(find_cluster(library, name, 2).name, name);
   for (const std::string& name : library.presets(Kind::device)) {
     const std::string path = library.preset(Kind::device, name, {});
-    EXPECT_EQ(library.open(path, Kind::device, {}, [](const Reader& r) { return read_device(r); }).name, name);
+    EXPECT_EQ(library.open(path, Kind::device, {}, [](const Reader& r) { return read_device(r); }).name,
+              name);
   }
   EXPECT_GE(library.presets(Kind::model).size(), 25U);
 }
