@@ -22,8 +22,7 @@ inline std::vector<std::string> json_files(const std::string& folder) {
 }
 
 // Reads `path` as a file of `kind`; ends in InputError if it is broken.
-inline void read_as(const std::string& kind, const std::string& path) {
-  DiskFiles files;
+inline void read_as(const std::string& kind, const std::string& path, Files& files) {
   Library library(files, {"scenarios"});
   if (kind == "plan") {
     find_plan(library, path);
@@ -38,6 +37,11 @@ inline void read_as(const std::string& kind, const std::string& path) {
   } else {
     read_scenario(path, library);
   }
+}
+
+inline void read_as(const std::string& kind, const std::string& path) {
+  DiskFiles files;
+  read_as(kind, path, files);
 }
 
 class InputFiles : public testing::Test {
