@@ -15,14 +15,19 @@ bool is_update(const Op& op) {
 
 Category of_role(Role role) {
   switch (role) {
-    case Role::tensor: return Category::tensor;
-    case Role::context: return Category::context;
-    case Role::expert: return Category::expert;
+    case Role::tensor:
+      return Category::tensor;
+    case Role::context:
+      return Category::context;
+    case Role::expert:
+      return Category::expert;
     case Role::to_next:
     case Role::from_previous:
     case Role::to_previous:
-    case Role::from_next: return Category::pipeline;
-    default: return Category::data;             // gradients and their norm: data, embedding, world
+    case Role::from_next:
+      return Category::pipeline;
+    default:
+      return Category::data;  // gradients and their norm: data, embedding, world
   }
 }
 
@@ -45,13 +50,16 @@ class Idle {
   }
 
   // Explains [from, to) by `item` itself, which ended at `to`, and what it waited for.
-  void explain_through(Tick from, Tick to, std::uint32_t item) { explain(from, through(from, to, item), item); }
+  void explain_through(Tick from, Tick to, std::uint32_t item) {
+    explain(from, through(from, to, item), item);
+  }
 
  private:
   // Explains the part of [from, at) in which `item` was on its stream; returns where that begins.
   Tick through(Tick from, Tick at, std::uint32_t item) {
     const RankView::Item& i = view_.items()[item];
-    const Tick begin = std::min(std::max(view_.begin(i), from), at), start = std::min(std::max(view_.start(i), from), at);
+    const Tick begin = std::min(std::max(view_.begin(i), from), at),
+               start = std::min(std::max(view_.start(i), from), at);
     give(category(p_.classes[i.cost_class]), begin, at);
     give(Category::bubble, start, begin);
     return start;
@@ -68,16 +76,26 @@ class Idle {
 }  // namespace
 
 std::string_view name(Category c) {
-  constexpr std::array<std::string_view, category_count> names{
-      "matmul", "attention", "elementwise/norm", "exposed tensor comm", "exposed context comm", "exposed expert comm",
-      "exposed data comm", "exposed pipeline comm", "bubble", "optimizer", "host and copies", "stragglers at scale"};
+  constexpr std::array<std::string_view, category_count> names{"matmul",
+                                                               "attention",
+                                                               "elementwise/norm",
+                                                               "exposed tensor comm",
+                                                               "exposed context comm",
+                                                               "exposed expert comm",
+                                                               "exposed data comm",
+                                                               "exposed pipeline comm",
+                                                               "bubble",
+                                                               "optimizer",
+                                                               "host and copies",
+                                                               "stragglers at scale"};
   return names[static_cast<std::size_t>(c)];
 }
 
 std::string_view key(Category c) {
   constexpr std::array<std::string_view, category_count> keys{
-      "matmul", "attention", "elementwise", "exposed_tensor", "exposed_context", "exposed_expert", "exposed_data",
-      "exposed_pipeline", "bubble", "optimizer", "host", "stragglers"};
+      "matmul",          "attention",      "elementwise",  "exposed_tensor",
+      "exposed_context", "exposed_expert", "exposed_data", "exposed_pipeline",
+      "bubble",          "optimizer",      "host",         "stragglers"};
   return keys[static_cast<std::size_t>(c)];
 }
 
@@ -86,7 +104,8 @@ Category category(const CostClass& c) {
   if (is_meeting(c.kind)) return of_role(c.role);
   if (is_update(c.op)) return Category::optimizer;
   const OpName op = c.op.name;
-  if (c.op.kind == OpKind::attention || op == OpName::scores || op == OpName::softmax || op == OpName::context)
+  if (c.op.kind == OpKind::attention || op == OpName::scores || op == OpName::softmax ||
+      op == OpName::context)
     return Category::attention;
   return c.op.kind == OpKind::matmul ? Category::matmul : Category::elementwise;
 }
@@ -95,14 +114,15 @@ Breakdown breakdown(const Program& p, const Timeline& t, Tick end, std::uint32_t
   Breakdown out;
   const RankView view(p, t, team, player);
   Idle idle(p, view, out);
-  Tick free{};                                  // where the compute stream's last instruction ended
-  std::uint32_t last = RankView::none;          // the item that ends last of all
+  Tick free{};                          // where the compute stream's last instruction ended
+  std::uint32_t last = RankView::none;  // the item that ends last of all
   for (std::uint32_t i = 0; i < view.items().size(); ++i) {
     const RankView::Item& item = view.items()[i];
     const Category c = category(p.classes[item.cost_class]);
     if (last == RankView::none || view.end(item) >= view.end(view.items()[last])) last = i;
     if (view.row(item).stream != Stream::compute) {
-      if (is_meeting(view.row(item).kind)) out.communication[static_cast<std::size_t>(c)] += view.end(item) - view.begin(item);
+      if (is_meeting(view.row(item).kind))
+        out.communication[static_cast<std::size_t>(c)] += view.end(item) - view.begin(item);
       continue;
     }
     idle.explain(free, view.start(item), i);
@@ -115,7 +135,7 @@ Breakdown breakdown(const Program& p, const Timeline& t, Tick end, std::uint32_t
   if (last != RankView::none && view.end(view.items()[last]) > free)
     idle.explain_through(free, view.end(view.items()[last]), last);
   const Tick done = last == RankView::none ? Tick{} : view.end(view.items()[last]);
-  out[Category::bubble] += end - done;          // the other ranks are still at work
+  out[Category::bubble] += end - done;  // the other ranks are still at work
   return out;
 }
 
@@ -133,7 +153,9 @@ std::uint32_t busiest_player(const Program& p, const Timeline& t, std::uint32_t 
   return static_cast<std::uint32_t>(std::max_element(busy.begin(), busy.end()) - busy.begin());
 }
 
-Tick makespan(const Timeline& t) { return t.end.empty() ? Tick{} : *std::max_element(t.end.begin(), t.end.end()); }
+Tick makespan(const Timeline& t) {
+  return t.end.empty() ? Tick{} : *std::max_element(t.end.begin(), t.end.end());
+}
 
 std::vector<int> tenths_of_percent(const std::vector<Tick>& parts) {
   std::vector<int> tenths(parts.size(), 0);
@@ -149,7 +171,8 @@ std::vector<int> tenths_of_percent(const std::vector<Tick>& parts) {
   }
   std::vector<std::size_t> order(parts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rest[a] > rest[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return rest[a] > rest[b]; });
   for (std::size_t i = 0; given < 1000 && i < order.size(); ++i, ++given) ++tenths[order[i]];
   return tenths;
 }

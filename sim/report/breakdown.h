@@ -1,8 +1,9 @@
-// Where the time of one rank's step goes. While its compute stream works, time belongs to the op. While it idles,
-// time belongs to what the next op waits for, followed backward through the rank's streams: the transfer of a
-// collective or message is *exposed communication* of its dimension; the time before it, in which the other members
-// had not come yet, is *bubble* (pipeline fill and drain, imbalance); a delay that no instruction explains is the
-// host's. The parts are ticks and sum to the makespan exactly. Works on predicted and measured Timelines alike.
+// Where the time of one rank's step goes. While its compute stream works, time belongs to the op. While it
+// idles, time belongs to what the next op waits for, followed backward through the rank's streams: the
+// transfer of a collective or message is *exposed communication* of its dimension; the time before it, in
+// which the other members had not come yet, is *bubble* (pipeline fill and drain, imbalance); a delay that no
+// instruction explains is the host's. The parts are ticks and sum to the makespan exactly. Works on predicted
+// and measured Timelines alike.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -15,23 +16,30 @@
 namespace orrery {
 
 enum class Category : std::uint8_t {
-  matmul, attention, elementwise,               // attention: the core, fused or not
-  tensor, context, expert, data, pipeline,      // exposed communication
-  bubble, optimizer,
-  host,                                         // launches, host work, copies between device and host
-  stragglers                                    // of the scale model, beyond the Timeline
+  matmul,
+  attention,
+  elementwise,  // attention: the core, fused or not
+  tensor,
+  context,
+  expert,
+  data,
+  pipeline,  // exposed communication
+  bubble,
+  optimizer,
+  host,       // launches, host work, copies between device and host
+  stragglers  // of the scale model, beyond the Timeline
 };
 inline constexpr std::size_t category_count = 12;
-std::string_view name(Category);                // "exposed tensor comm"
-std::string_view key(Category);                 // "exposed_tensor", for files
+std::string_view name(Category);  // "exposed tensor comm"
+std::string_view key(Category);   // "exposed_tensor", for files
 
-Category category(const CostClass&);            // of its work, never bubble or stragglers
+Category category(const CostClass&);  // of its work, never bubble or stragglers
 
 struct Breakdown {
-  std::array<Tick, category_count> time{};      // sums to the makespan
+  std::array<Tick, category_count> time{};           // sums to the makespan
   std::array<Tick, category_count> communication{};  // of tensor ... pipeline: transfer time, hidden or not
-  Tick busy{};                                  // of the compute stream
-  Tick recompute{};                             // part of busy
+  Tick busy{};                                       // of the compute stream
+  Tick recompute{};                                  // part of busy
   Tick& operator[](Category c) { return time[static_cast<std::size_t>(c)]; }
   Tick operator[](Category c) const { return time[static_cast<std::size_t>(c)]; }
   bool operator==(const Breakdown&) const = default;
@@ -41,7 +49,7 @@ Breakdown breakdown(const Program&, const Timeline&, Tick makespan, std::uint32_
 // The player of a team whose compute stream works longest; the first of equals.
 std::uint32_t busiest_player(const Program&, const Timeline&, std::uint32_t team);
 
-Tick makespan(const Timeline&);                 // the latest end
+Tick makespan(const Timeline&);  // the latest end
 
 // Tenths of a percent that sum to 1000 (largest remainder, ties by order); all zero if the total is.
 std::vector<int> tenths_of_percent(const std::vector<Tick>&);

@@ -31,11 +31,12 @@ std::string csv(const Report& r) {
 
 std::string csv(std::span<const Report> reports) {
   std::vector<std::vector<Quantified>> rows;
-  std::vector<std::string> columns;               // in order of first appearance
+  std::vector<std::string> columns;  // in order of first appearance
   for (const Report& r : reports) {
     rows.push_back(metrics(r));
     for (const Quantified& q : rows.back())
-      if (of_the_whole(q) && std::find(columns.begin(), columns.end(), q.name) == columns.end()) columns.push_back(q.name);
+      if (of_the_whole(q) && std::find(columns.begin(), columns.end(), q.name) == columns.end())
+        columns.push_back(q.name);
   }
   std::string out = "scenario,model,cluster,plan";
   for (const std::string& c : columns) out += "," + c;
@@ -44,7 +45,8 @@ std::string csv(std::span<const Report> reports) {
     const Report& r = reports[i];
     out += quoted(r.origin.scenario) + "," + quoted(r.model) + "," + quoted(r.cluster) + "," + quoted(r.plan);
     for (const std::string& c : columns) {
-      const auto at = std::find_if(rows[i].begin(), rows[i].end(), [&](const Quantified& q) { return q.name == c; });
+      const auto at =
+          std::find_if(rows[i].begin(), rows[i].end(), [&](const Quantified& q) { return q.name == c; });
       out += "," + (at == rows[i].end() ? std::string() : number(at->value));
     }
     out += "\n";

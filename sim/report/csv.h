@@ -1,5 +1,5 @@
-// The report's metrics as CSV (RFC 4180, with \n): metric,value,unit,low,high,evidence. Doubles are the shortest
-// digits that read back the same.
+// The report's metrics as CSV (RFC 4180, with \n): metric,value,unit,low,high,evidence. Doubles are the
+// shortest digits that read back the same.
 #pragma once
 #include <span>
 #include <string>

@@ -8,8 +8,9 @@ namespace orrery::report {
 
 std::string fixed(double v, int digits) {
   if (!std::isfinite(v)) return "-";
-  char buffer[400];                              // the largest double has 309 digits before the point
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::fixed, digits);
+  char buffer[400];  // the largest double has 309 digits before the point
+  const auto [end, error] =
+      std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::fixed, digits);
   std::string out = error == std::errc() ? std::string(buffer, end) : "-";
   if (out[0] == '-' && out.find_first_not_of("-0.") == std::string::npos) out.erase(0, 1);
   return out;
@@ -50,7 +51,8 @@ std::string bar(double share, int width, std::string_view empty) {
 }
 
 std::size_t cells(std::string_view s) {
-  return static_cast<std::size_t>(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 std::string left(std::string_view s, std::size_t width) {
@@ -64,8 +66,8 @@ std::string right(std::string_view s, std::size_t width) {
   return out.append(s);
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows, const std::vector<std::size_t>& text_columns,
-                  std::string_view indent) {
+std::string table(const std::vector<std::vector<std::string>>& rows,
+                  const std::vector<std::size_t>& text_columns, std::string_view indent) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     if (row.size() > widths.size()) widths.resize(row.size());
@@ -89,11 +91,20 @@ std::string escaped_xml(std::string_view s) {
   std::string out;
   for (const char c : s) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
     }
   }
   return out;

@@ -14,7 +14,7 @@ double exponential(double x) { return exp2(x * log2_e); }
 // Elapsed time per useful time. exp() of more than 700 leaves no useful time.
 double expected(Seconds interval, Seconds checkpoint, Seconds restart, Seconds mtbf) {
   if (mtbf.v <= 0) return interval.v > 0 ? 1 + checkpoint / interval : 1;
-  if (interval.v <= 0) return exponential(restart / mtbf);       // free checkpoints, as often as one likes
+  if (interval.v <= 0) return exponential(restart / mtbf);  // free checkpoints, as often as one likes
   const double x = (interval + checkpoint) / mtbf;
   // (exp(x) - 1) / x, by its series where the difference would cancel
   const double growth = x < 1e-4 ? 1 + x / 2 + x * x / 6 : (exponential(x) - 1) / x;

@@ -22,7 +22,8 @@ void put(Json& object, std::string_view name, Json value) {
     return;
   }
   std::vector<Json::Member>& members = object.members();
-  auto at = std::find_if(members.rbegin(), members.rend(), [&](const Json::Member& m) { return m.first == key; });
+  auto at =
+      std::find_if(members.rbegin(), members.rend(), [&](const Json::Member& m) { return m.first == key; });
   if (at == members.rend()) {
     members.emplace_back(key, Json::object());
     at = members.rbegin();
@@ -41,7 +42,8 @@ Json subject(const Report& r) {
 
 Json evidence(const EvidenceShares& shares) {
   Json out = Json::object();
-  for (std::size_t i = 0; i < shares.size(); ++i) out.set(std::string(name(static_cast<Evidence>(i))), shares[i]);
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    out.set(std::string(name(static_cast<Evidence>(i))), shares[i]);
   return out;
 }
 
@@ -63,7 +65,8 @@ Json to_json(const Report& r) {
   out.set("schema", "orrery.result/1").set("version", r.origin.version).set("scenario", r.origin.scenario);
   out.set("seed", static_cast<std::int64_t>(r.origin.seed)).set("replay", r.origin.replay);
   Json inputs = Json::array();
-  for (const auto& [file, digest] : r.origin.inputs) inputs.push(Json::object({{"file", file}, {"digest", digest}}));
+  for (const auto& [file, digest] : r.origin.inputs)
+    inputs.push(Json::object({{"file", file}, {"digest", digest}}));
   out.set("inputs", std::move(inputs)).set("subject", subject(r)).set("fits", r.fits());
   out.set("critical_stage", r.critical).set("evidence", evidence(r.evidence));
   Json stages = Json::array();
@@ -72,7 +75,8 @@ Json to_json(const Report& r) {
       out.set(m.first, std::move(m.second));
       continue;
     }
-    for (std::size_t s = 0; s < m.second.members().size(); ++s) stages.push(stage(r, s, std::move(m.second.members()[s].second)));
+    for (std::size_t s = 0; s < m.second.members().size(); ++s)
+      stages.push(stage(r, s, std::move(m.second.members()[s].second)));
   }
   return out.set("stages", std::move(stages));
 }

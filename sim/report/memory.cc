@@ -10,7 +10,7 @@ namespace {
 // Roles in which the team communicates with others, as bits.
 std::uint32_t roles_used(const Program& p, std::uint32_t team) {
   std::uint32_t used = 0;
-  std::vector<bool> seen(p.blocks.size(), false);      // blocks of one slot that this team has played
+  std::vector<bool> seen(p.blocks.size(), false);  // blocks of one slot that this team has played
   for (std::size_t c = 0; c < p.call_count(); ++c) {
     const Block& block = p.blocks[p.calls[c].block];
     if (block.slots == 1) {
@@ -45,7 +45,8 @@ std::vector<StageMemory> stage_memories(const Program& p, const Cluster& cluster
     m.constants = memory_constants(p, c, team, all[team].peak);
     m.peak = all[team].peak + m.constants;
     m.limit = node_of(cluster, p.teams[team].players[0]).device.memory;
-    for (const RankId rank : p.teams[team].players) m.limit = std::min(m.limit, node_of(cluster, rank).device.memory);
+    for (const RankId rank : p.teams[team].players)
+      m.limit = std::min(m.limit, node_of(cluster, rank).device.memory);
     out.push_back(m);
   }
   return out;

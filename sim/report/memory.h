@@ -1,5 +1,5 @@
-// The memory of a rank as a planner's limit and a report's peak: what the ledger counts, and the constants that a
-// calibration adds. The one place that adds them.
+// The memory of a rank as a planner's limit and a report's peak: what the ledger counts, and the constants
+// that a calibration adds. The one place that adds them.
 #pragma once
 #include "sim/cost/calibration.h"
 #include "sim/program/ledger.h"
@@ -7,8 +7,8 @@
 
 namespace orrery {
 
-// Context, workspaces, a communicator for each group of more than one rank in which the team communicates, and
-// fragmentation: reserved over allocated bytes.
+// Context, workspaces, a communicator for each group of more than one rank in which the team communicates,
+// and fragmentation: reserved over allocated bytes.
 Bytes memory_constants(const Program&, const Calibration&, std::uint32_t team, Bytes ledger_peak);
 
 // By team.

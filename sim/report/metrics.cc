@@ -10,11 +10,19 @@ class List {
   explicit List(const Report& r) : r_(r), evidence_(dominant(r.evidence)) {}
 
   // A time or what is proportional to it; a rate, which a longer step lowers; anything else.
-  void time(std::string name, double v, std::string unit) { add(std::move(name), v, std::move(unit), evidence_, v * (1 - r_.error), v * (1 + r_.error)); }
-  void rate(std::string name, double v, std::string unit) { add(std::move(name), v, std::move(unit), evidence_, v / (1 + r_.error), v / (1 - r_.error)); }
-  void plain(std::string name, double v, std::string unit, Evidence e) { add(std::move(name), v, std::move(unit), e, v, v); }
+  void time(std::string name, double v, std::string unit) {
+    add(std::move(name), v, std::move(unit), evidence_, v * (1 - r_.error), v * (1 + r_.error));
+  }
+  void rate(std::string name, double v, std::string unit) {
+    add(std::move(name), v, std::move(unit), evidence_, v / (1 + r_.error), v / (1 - r_.error));
+  }
+  void plain(std::string name, double v, std::string unit, Evidence e) {
+    add(std::move(name), v, std::move(unit), e, v, v);
+  }
   void share(std::string name, double v) { plain(std::move(name), v, "1", evidence_); }
-  void bytes(std::string name, Bytes b) { plain(std::move(name), static_cast<double>(b.v), "B", r_.memory_evidence); }
+  void bytes(std::string name, Bytes b) {
+    plain(std::move(name), static_cast<double>(b.v), "B", r_.memory_evidence);
+  }
 
   std::vector<Quantified> take() { return std::move(out_); }
 
@@ -33,7 +41,8 @@ void add_run(const Report& r, List& out) {
     const Goodput& g = r.goodput;
     out.plain("goodput", g.useful, "1", Evidence::assumed);
     if (g.interval.v > 0) out.plain("checkpoint_interval", g.interval.v, "s", Evidence::assumed);
-    if (g.best_interval.v > 0) out.plain("best_checkpoint_interval", g.best_interval.v, "s", Evidence::assumed);
+    if (g.best_interval.v > 0)
+      out.plain("best_checkpoint_interval", g.best_interval.v, "s", Evidence::assumed);
   }
   if (r.power.v > 0) out.plain("power", r.power.v, "W", Evidence::assumed);
   if (c.tokens <= 0) return;

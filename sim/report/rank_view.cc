@@ -23,14 +23,17 @@ RankView::RankView(const Program& p, const Timeline& t, std::uint32_t team, std:
     std::uint32_t id = call.first_id;
     for (std::uint32_t r = 0; r < block.rows; ++r) {
       const std::uint32_t row_team = p.call_teams[call.first_team + p.rows[block.first_row + r].slot];
-      if (row_team == team) append(c, block.first_row + r, id + player, latest);
-      else if (block.slots == 1) break;
+      if (row_team == team)
+        append(c, block.first_row + r, id + player, latest);
+      else if (block.slots == 1)
+        break;
       id += players(p.teams[row_team]);
     }
   }
 }
 
-void RankView::append(std::uint32_t call, std::uint32_t row, std::uint32_t id, std::uint32_t (&latest)[stream_count]) {
+void RankView::append(std::uint32_t call, std::uint32_t row, std::uint32_t id,
+                      std::uint32_t (&latest)[stream_count]) {
   const Row& r = program_->rows[row];
   std::uint32_t& previous = latest[static_cast<std::size_t>(r.stream)];
   std::uint32_t cost_class = r.cost_class;
@@ -41,14 +44,17 @@ void RankView::append(std::uint32_t call, std::uint32_t row, std::uint32_t id, s
 }
 
 std::uint32_t RankView::find(std::uint32_t id) const {
-  const auto at = std::lower_bound(items_.begin(), items_.end(), id, [](const Item& i, std::uint32_t v) { return i.id < v; });
+  const auto at = std::lower_bound(items_.begin(), items_.end(), id,
+                                   [](const Item& i, std::uint32_t v) { return i.id < v; });
   return at != items_.end() && at->id == id ? static_cast<std::uint32_t>(at - items_.begin()) : none;
 }
 
 Tick RankView::begin(const Item& item) const {
   Tick last = start(item);
   if (!is_meeting(row(item).kind)) return last;
-  for_each_member(item, [&](std::uint32_t, std::uint32_t, std::uint32_t id) { last = std::max(last, timeline_->start[id]); });
+  for_each_member(item, [&](std::uint32_t, std::uint32_t, std::uint32_t id) {
+    last = std::max(last, timeline_->start[id]);
+  });
   return last;
 }
 
@@ -58,7 +64,9 @@ std::uint32_t RankView::last_before(const Item& item) const {
   const auto consider = [&](std::uint32_t id) {
     const std::uint32_t i = find(id);
     if (i == none) return;
-    if (last == none || end(items_[i]) > end(items_[last]) || (end(items_[i]) == end(items_[last]) && i > last)) last = i;
+    if (last == none || end(items_[i]) > end(items_[last]) ||
+        (end(items_[i]) == end(items_[last]) && i > last))
+      last = i;
   };
   const std::uint32_t n = players(p.teams[team_]);
   for (std::uint32_t w = p.rows[item.row].first_wait; w < p.rows[item.row + 1].first_wait; ++w)
@@ -66,7 +74,8 @@ std::uint32_t RankView::last_before(const Item& item) const {
   const Call& call = p.calls[item.call];
   for (std::uint32_t w = call.first_wait; w < p.calls[item.call + 1].first_wait; ++w) {
     const OutsideWait& o = p.outside_waits[w];
-    if (p.blocks[call.block].first_row + o.row == item.row) consider(p.row_id(p.calls[o.call], o.awaited) + player_);
+    if (p.blocks[call.block].first_row + o.row == item.row)
+      consider(p.row_id(p.calls[o.call], o.awaited) + player_);
   }
   return last;
 }

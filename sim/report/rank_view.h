@@ -1,5 +1,5 @@
-// One player's instructions in id order: what a rank does, read from blocks and calls without expanding the rest
-// of the Program. Immutable; holds references to the Program and Timeline, which must outlive it.
+// One player's instructions in id order: what a rank does, read from blocks and calls without expanding the
+// rest of the Program. Immutable; holds references to the Program and Timeline, which must outlive it.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -13,15 +13,15 @@ class RankView {
  public:
   static constexpr std::uint32_t none = ~0u;
   struct Item {
-    std::uint32_t id = 0, call = 0, row = 0;    // row: into Program::rows
-    std::uint32_t cost_class = 0;               // with the player's variant
-    std::uint32_t previous = none;              // item before it on its stream
+    std::uint32_t id = 0, call = 0, row = 0;  // row: into Program::rows
+    std::uint32_t cost_class = 0;             // with the player's variant
+    std::uint32_t previous = none;            // item before it on its stream
   };
 
   RankView(const Program&, const Timeline&, std::uint32_t team, std::uint32_t player);
 
   std::span<const Item> items() const { return items_; }
-  std::uint32_t streams() const { return streams_; }    // bit s: some item is on stream s
+  std::uint32_t streams() const { return streams_; }  // bit s: some item is on stream s
   const Row& row(const Item& i) const { return program_->rows[i.row]; }
   Tick start(const Item& i) const { return timeline_->start[i.id]; }
   Tick end(const Item& i) const { return timeline_->end[i.id]; }
@@ -29,7 +29,8 @@ class RankView {
   // When the instruction's meeting began: its last member's start. Its own start if it is no meeting.
   Tick begin(const Item&) const;
 
-  // Calls visit(team, player, id) for every member of the instruction's meeting that is present, itself included.
+  // Calls visit(team, player, id) for every member of the instruction's meeting that is present, itself
+  // included.
   template <class Visit>
   void for_each_member(const Item&, Visit&& visit) const;
 
@@ -37,7 +38,7 @@ class RankView {
   std::uint32_t last_before(const Item&) const;
 
  private:
-  std::uint32_t find(std::uint32_t id) const;   // item index; none if the player has no such instruction
+  std::uint32_t find(std::uint32_t id) const;  // item index; none if the player has no such instruction
   void append(std::uint32_t call, std::uint32_t row, std::uint32_t id, std::uint32_t (&latest)[stream_count]);
 
   const Program* program_;

@@ -51,7 +51,8 @@ void add_efficiency(const Subject& s, Report& r) {
   };
   for (std::size_t i = 0; i < convention_count; ++i) {
     const auto convention = static_cast<FlopConvention>(i);
-    r.efficiency[i] = of(convention, model_flops(s.model, s.training.global_batch, s.training.sequence, convention));
+    r.efficiency[i] =
+        of(convention, model_flops(s.model, s.training.global_batch, s.training.sequence, convention));
   }
   r.hardware = of(FlopConvention::hardware_full, executed_flops(s.program));
 }
@@ -75,16 +76,22 @@ void add_names(const Subject& s, Report& r) {
 }  // namespace
 
 std::size_t Report::fullest() const {
-  const auto less = [](const StageReport& a, const StageReport& b) { return a.memory.room() < b.memory.room(); };
+  const auto less = [](const StageReport& a, const StageReport& b) {
+    return a.memory.room() < b.memory.room();
+  };
   return static_cast<std::size_t>(std::min_element(stages.begin(), stages.end(), less) - stages.begin());
 }
 
 FlopsPerSecond dense_peak(const Device& d, DType type) {
   switch (type) {
-    case DType::fp8: return d.fp8;
-    case DType::fp16: return d.fp16;
-    case DType::fp32: return d.tf32.v > 0 ? d.tf32 : d.fp32;
-    default: return d.bf16;
+    case DType::fp8:
+      return d.fp8;
+    case DType::fp16:
+      return d.fp16;
+    case DType::fp32:
+      return d.tf32.v > 0 ? d.tf32 : d.fp32;
+    default:
+      return d.bf16;
   }
 }
 
@@ -98,7 +105,8 @@ Flops executed_flops(const Program& p) {
   Flops sum{};
   for (std::size_t c = 0; c < p.call_count(); ++c) {
     const Team& team = p.team(p.calls[c], 0);
-    sum.v += by_block[p.calls[c].block] * static_cast<double>(std::accumulate(team.copies.begin(), team.copies.end(), 0u));
+    sum.v += by_block[p.calls[c].block] *
+             static_cast<double>(std::accumulate(team.copies.begin(), team.copies.end(), 0u));
   }
   return sum;
 }
@@ -118,7 +126,8 @@ Report make_report(const Subject& s, Origin origin) {
   const std::vector<StageMemory> memory = stage_memories(s.program, s.cluster, s.calibration);
   for (std::size_t i = 0; i < memory.size(); ++i) r.stages[i].memory = memory[i];
   const auto less = [](const StageReport& a, const StageReport& b) { return a.time.busy < b.time.busy; };
-  r.critical = static_cast<std::size_t>(std::max_element(r.stages.begin(), r.stages.end(), less) - r.stages.begin());
+  r.critical =
+      static_cast<std::size_t>(std::max_element(r.stages.begin(), r.stages.end(), less) - r.stages.begin());
   r.where = r.stages[r.critical].time;
   r.where[Category::stragglers] = r.step - r.makespan;
   r.bubble_fraction = r.where[Category::bubble] / r.step;
@@ -128,7 +137,8 @@ Report make_report(const Subject& s, Origin origin) {
   add_efficiency(s, r);
   r.power = average_power(s, r);
   r.goodput = goodput(s.cluster.reliability, r.ranks);
-  r.cost = run_cost(s.training.tokens, r.tokens_per_second, r.goodput.useful, r.ranks, r.power, s.cluster.prices);
+  r.cost =
+      run_cost(s.training.tokens, r.tokens_per_second, r.goodput.useful, r.ranks, r.power, s.cluster.prices);
   return r;
 }
 

@@ -1,8 +1,9 @@
-// The Report: what one simulated (or measured) step means, as a value. make_report() computes; text.h, markdown.h,
-// csv.h, json.h and svg.h show; explain.h says why. Definitions:
+// The Report: what one simulated (or measured) step means, as a value. make_report() computes; text.h,
+// markdown.h, csv.h, json.h and svg.h show; explain.h says why. Definitions:
 //   step           the Timeline's makespan, times the calibration's growth at scale (stragglers)
 //   tokens/s       global batch * sequence / step
-//   TFLOP/s, MFU   FLOPs of the model by a named convention / step / ranks, over the dense peak of the precision
+//   TFLOP/s, MFU   FLOPs of the model by a named convention / step / ranks, over the dense peak of the
+//   precision
 //                  that computes; HFU counts the FLOPs that the Program executes, recomputation included
 //   where          the busiest stage's breakdown; bubble_fraction is its bubble over the step
 #pragma once
@@ -34,36 +35,36 @@ struct Subject {
   const Plan& plan;
   const Program& program;
   const Calibration& calibration;
-  std::span<const Price> prices;        // by class
+  std::span<const Price> prices;  // by class
   const Timeline& timeline;
 };
 
 // Where a result comes from; the caller fills it.
 struct Origin {
-  std::string scenario;                 // its name
-  std::string version;                  // of this program
+  std::string scenario;  // its name
+  std::string version;   // of this program
   std::uint64_t seed = 0;
-  std::string replay;                   // "static", "shared"
+  std::string replay;                                       // "static", "shared"
   std::vector<std::pair<std::string, std::string>> inputs;  // file, digest
   bool operator==(const Origin&) const = default;
 };
 
 struct StageMemory {
   std::array<Bytes, component_count> at_peak{};
-  Bytes constants{};                    // context, workspaces, communicators, fragmentation
-  Bytes peak{};                         // with the constants
-  Bytes limit{};                        // of the device
-  Bytes room() const { return limit - peak; }   // negative: it does not fit
+  Bytes constants{};                           // context, workspaces, communicators, fragmentation
+  Bytes peak{};                                // with the constants
+  Bytes limit{};                               // of the device
+  Bytes room() const { return limit - peak; }  // negative: it does not fit
   bool operator==(const StageMemory&) const = default;
 };
 
 struct StageReport {
-  std::uint32_t player = 0;             // of the team whose index the stage has: the busiest
+  std::uint32_t player = 0;  // of the team whose index the stage has: the busiest
   RankId rank;
-  std::int64_t ranks = 0;               // in the stage
+  std::int64_t ranks = 0;  // in the stage
   int layers = 0;
   Breakdown time;
-  StageMemory memory;                   // of its fullest player
+  StageMemory memory;  // of its fullest player
   bool operator==(const StageReport&) const = default;
 };
 
@@ -82,25 +83,25 @@ struct Report {
   std::int64_t sequence = 0, global_batch = 0, micro_batches = 0;
 
   Tick makespan{}, step{};
-  double error = 0;                     // stated for the calibration, relative; 0: none stated
-  std::size_t critical = 0;             // the busiest stage
-  Breakdown where;                      // of the step: the critical stage's, with stragglers
+  double error = 0;          // stated for the calibration, relative; 0: none stated
+  std::size_t critical = 0;  // the busiest stage
+  Breakdown where;           // of the step: the critical stage's, with stragglers
   double bubble_fraction = 0;
   std::vector<StageReport> stages;
-  EvidenceShares evidence{};            // of the critical path
+  EvidenceShares evidence{};  // of the critical path
   Evidence memory_evidence = Evidence::assumed;
 
-  bool full_recompute = false;          // of every layer
+  bool full_recompute = false;  // of every layer
   double tokens_per_second = 0;
-  FlopsPerSecond peak{};                // dense, a GPU
+  FlopsPerSecond peak{};  // dense, a GPU
   DType peak_of = DType::bf16;
   std::array<Efficiency, convention_count> efficiency{};  // by FlopConvention
-  Efficiency hardware;                  // FLOPs that the Program executes
-  Watts power{};                        // of all ranks, average over the step; 0: unknown
+  Efficiency hardware;                                    // FLOPs that the Program executes
+  Watts power{};                                          // of all ranks, average over the step; 0: unknown
   Goodput goodput;
   RunCost cost;
 
-  std::size_t fullest() const;          // the stage with the least room
+  std::size_t fullest() const;  // the stage with the least room
   bool fits() const { return stages.empty() || stages[fullest()].memory.room().v >= 0; }
   double tokens_per_second_per_gpu() const { return tokens_per_second / ranks; }
   bool operator==(const Report&) const = default;

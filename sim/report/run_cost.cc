@@ -7,7 +7,8 @@ Watts gpu_power(const Device& device, double busy) {
   return {host_power_per_gpu.v + idle_power.v + dynamic * busy};
 }
 
-RunCost run_cost(double tokens, double tokens_per_second, double useful, int ranks, Watts power, const Prices& prices) {
+RunCost run_cost(double tokens, double tokens_per_second, double useful, int ranks, Watts power,
+                 const Prices& prices) {
   RunCost out;
   if (tokens <= 0 || tokens_per_second <= 0 || useful <= 0) return out;
   out.tokens = tokens;

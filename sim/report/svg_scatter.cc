@@ -12,32 +12,43 @@ namespace {
 
 using namespace report;
 
-constexpr std::string_view colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7a4fa3"};
+constexpr std::string_view colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                       "#e69f00", "#56b4e9", "#000000", "#7a4fa3"};
 constexpr std::size_t color_count = 8, shape_count = 5;
 
 // A mark about (x, y): circle, square, triangle, diamond, cross.
 std::string mark(std::size_t shape, double x, double y) {
-  const auto at = [&](double dx, double dy) { return SvgWriter::number(x + dx) + " " + SvgWriter::number(y + dy); };
+  const auto at = [&](double dx, double dy) {
+    return SvgWriter::number(x + dx) + " " + SvgWriter::number(y + dy);
+  };
   switch (shape % shape_count) {
-    case 0: return "M" + at(-4, 0) + "a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z";
-    case 1: return "M" + at(-3.5, -3.5) + "h7v7h-7z";
-    case 2: return "M" + at(0, -4.5) + "L" + at(4.5, 3.5) + "L" + at(-4.5, 3.5) + "z";
-    case 3: return "M" + at(0, -5) + "L" + at(5, 0) + "L" + at(0, 5) + "L" + at(-5, 0) + "z";
-    default: return "M" + at(-4, -1) + "h3v-3h2v3h3v2h-3v3h-2v-3h-3z";
+    case 0:
+      return "M" + at(-4, 0) + "a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z";
+    case 1:
+      return "M" + at(-3.5, -3.5) + "h7v7h-7z";
+    case 2:
+      return "M" + at(0, -4.5) + "L" + at(4.5, 3.5) + "L" + at(-4.5, 3.5) + "z";
+    case 3:
+      return "M" + at(0, -5) + "L" + at(5, 0) + "L" + at(0, 5) + "L" + at(-5, 0) + "z";
+    default:
+      return "M" + at(-4, -1) + "h3v-3h2v3h3v2h-3v3h-2v-3h-3z";
   }
 }
 
 struct Source {
   std::string name;
-  double error = 0;                     // sum of |predicted / measured - 1|
+  double error = 0;  // sum of |predicted / measured - 1|
   std::size_t points = 0;
 };
 
 class Scatter {
  public:
   Scatter(std::span<const ScatterPoint> points, const ScatterLabels& labels, const PictureOptions& o)
-      : points_(points), labels_(labels), size_(std::clamp(o.width - left_edge - legend_width, 240.0, 560.0)),
-        out_(left_edge + size_ + legend_width, top_edge + size_ + 56, labels.title, description(points, labels)) {
+      : points_(points),
+        labels_(labels),
+        size_(std::clamp(o.width - left_edge - legend_width, 240.0, 560.0)),
+        out_(left_edge + size_ + legend_width, top_edge + size_ + 56, labels.title,
+             description(points, labels)) {
     find_range();
     for (const ScatterPoint& p : points_) {
       Source& s = sources_[source(p.source)];
@@ -64,8 +75,10 @@ class Scatter {
     double error = 0;
     for (const ScatterPoint& p : points) error += std::abs(p.predicted / p.measured - 1);
     const double n = static_cast<double>(points.size());
-    return labels.title + " (" + labels.unit + ") of " + std::to_string(points.size()) + " runs on logarithmic axes, with the " +
-           "line of equality and a band of 5 % around it. Mean absolute error " + percent(n > 0 ? error / n : 0) + ".";
+    return labels.title + " (" + labels.unit + ") of " + std::to_string(points.size()) +
+           " runs on logarithmic axes, with the " +
+           "line of equality and a band of 5 % around it. Mean absolute error " +
+           percent(n > 0 ? error / n : 0) + ".";
   }
 
   std::size_t source(const std::string& name) {
@@ -93,11 +106,14 @@ class Scatter {
   void frame() {
     const auto point = [&](double a, double b) { return SvgWriter::number(a) + " " + SvgWriter::number(b); };
     const double low = low_ * 1.05, high = high_ / 1.05;
-    out_.path("M" + point(x(low_), y(low)) + "L" + point(x(high), y(high_)) + "L" + point(x(high_), y(high_)) + "L" +
-                  point(x(high_), y(high)) + "L" + point(x(low), y(low_)) + "L" + point(x(low_), y(low_)) + "z", "#dfe9f2");
+    out_.path("M" + point(x(low_), y(low)) + "L" + point(x(high), y(high_)) + "L" +
+                  point(x(high_), y(high_)) + "L" + point(x(high_), y(high)) + "L" + point(x(low), y(low_)) +
+                  "L" + point(x(low_), y(low_)) + "z",
+              "#dfe9f2");
     out_.line(x(low_), y(low_), x(high_), y(high_), faint, 1, true);
-    out_.path("M" + point(left_edge, top_edge) + "h" + SvgWriter::number(size_) + "v" + SvgWriter::number(size_) + "h-" +
-                  SvgWriter::number(size_) + "z", "none", ink);
+    out_.path("M" + point(left_edge, top_edge) + "h" + SvgWriter::number(size_) + "v" +
+                  SvgWriter::number(size_) + "h-" + SvgWriter::number(size_) + "z",
+              "none", ink);
     for (const double v : ticks()) {
       const std::string label = v >= 1 ? grouped(static_cast<std::int64_t>(v + 0.5)) : SvgWriter::number(v);
       out_.line(x(v), top_edge + size_, x(v), top_edge + size_ + 5, ink);
@@ -105,7 +121,8 @@ class Scatter {
       out_.line(left_edge - 5, y(v), left_edge, y(v), ink);
       out_.text(left_edge - 9, y(v) + 4, label, 11, Anchor::end);
     }
-    out_.text(left_edge + size_ / 2, top_edge + size_ + 40, "measured (" + labels_.unit + ")", 12, Anchor::middle);
+    out_.text(left_edge + size_ / 2, top_edge + size_ + 40, "measured (" + labels_.unit + ")", 12,
+              Anchor::middle);
     out_.text(left_edge, top_edge - 6, "predicted (" + labels_.unit + ")", 12);
     out_.text(left_edge + 0.9 * size_ + 4, top_edge + 0.1 * size_ + 30, "+-5 %", 11, Anchor::start, faint);
   }
@@ -116,7 +133,8 @@ class Scatter {
     std::vector<double> out;
     for (double decade = 1e-6; decade < high_; decade *= 10)
       for (const double digit : {1.0, 2.0, 5.0})
-        if (decade * digit >= low_ && decade * digit <= high_ && (digit == 1 || !many)) out.push_back(decade * digit);
+        if (decade * digit >= low_ && decade * digit <= high_ && (digit == 1 || !many))
+          out.push_back(decade * digit);
     return out;
   }
 
@@ -126,7 +144,10 @@ class Scatter {
     for (std::size_t s = 0; s < sources_.size(); ++s, at += 20) {
       out_.path(mark(s, x0, at), colors[s % color_count], paper);
       const double mean = sources_[s].error / static_cast<double>(sources_[s].points);
-      out_.text(x0 + 12, at + 4, sources_[s].name + " (" + std::to_string(sources_[s].points) + (sources_[s].points == 1 ? " run, " : " runs, ") + percent(mean) + ")", 12);
+      out_.text(x0 + 12, at + 4,
+                sources_[s].name + " (" + std::to_string(sources_[s].points) +
+                    (sources_[s].points == 1 ? " run, " : " runs, ") + percent(mean) + ")",
+                12);
     }
   }
 
@@ -140,7 +161,8 @@ class Scatter {
 
 }  // namespace
 
-std::string scatter_svg(std::span<const ScatterPoint> points, const ScatterLabels& labels, const PictureOptions& options) {
+std::string scatter_svg(std::span<const ScatterPoint> points, const ScatterLabels& labels,
+                        const PictureOptions& options) {
   return Scatter(points, labels, options).draw();
 }
 

@@ -14,10 +14,21 @@ namespace {
 using namespace report;
 
 // What a column of a row shows. Micro-batches alternate between two shades.
-enum class Paint : std::uint8_t { idle, forward, forward_odd, backward, backward_odd, recompute, update, some_communication, communication };
+enum class Paint : std::uint8_t {
+  idle,
+  forward,
+  forward_odd,
+  backward,
+  backward_odd,
+  recompute,
+  update,
+  some_communication,
+  communication
+};
 constexpr std::size_t paint_count = 9;
-constexpr std::array<std::string_view, paint_count> fills{"#ececec", "#0072b2", "#2b8cc4", "url(#backward)", "url(#backward_odd)",
-                                                          "url(#recompute)", "#009e73", "#e3a9a2", "url(#communication)"};
+constexpr std::array<std::string_view, paint_count> fills{
+    "#ececec",         "#0072b2", "#2b8cc4", "url(#backward)",     "url(#backward_odd)",
+    "url(#recompute)", "#009e73", "#e3a9a2", "url(#communication)"};
 
 Paint paint(const Row& row, std::uint32_t micro_batch) {
   if (row.stream != Stream::compute) return Paint::communication;
@@ -48,8 +59,9 @@ class Columns {
       const std::size_t first = c, what = most(c);
       while (c < spent_.size() && most(c) == what) ++c;
       if (what == static_cast<std::size_t>(Paint::idle)) continue;
-      paths[what] += "M" + SvgWriter::number(x + step * static_cast<double>(first)) + " " + SvgWriter::number(y) + "h" +
-                     SvgWriter::number(step * static_cast<double>(c - first)) + "v" + SvgWriter::number(height) + "h-" +
+      paths[what] += "M" + SvgWriter::number(x + step * static_cast<double>(first)) + " " +
+                     SvgWriter::number(y) + "h" + SvgWriter::number(step * static_cast<double>(c - first)) +
+                     "v" + SvgWriter::number(height) + "h-" +
                      SvgWriter::number(step * static_cast<double>(c - first)) + "z";
     }
     out.rect(x, y, width, height, fills[0]);
@@ -58,12 +70,13 @@ class Columns {
   }
 
  private:
-  std::int64_t edge(std::size_t c) const {       // without overflow for a step of days
+  std::int64_t edge(std::size_t c) const {  // without overflow for a step of days
     const auto n = static_cast<std::int64_t>(spent_.size()), i = static_cast<std::int64_t>(c);
     return makespan_.v / n * i + makespan_.v % n * i / n;
   }
   std::size_t column(Tick t) const {
-    const double at = static_cast<double>(t.v) / static_cast<double>(makespan_.v) * static_cast<double>(spent_.size());
+    const double at =
+        static_cast<double>(t.v) / static_cast<double>(makespan_.v) * static_cast<double>(spent_.size());
     auto c = std::min(static_cast<std::size_t>(at), spent_.size() - 1);
     while (c > 0 && edge(c) > t.v) --c;
     return c;
@@ -84,12 +97,20 @@ class Columns {
   Tick makespan_;
 };
 
-struct Swatch { std::string_view fill, label; };
+struct Swatch {
+  std::string_view fill, label;
+};
 
 class Picture {
  public:
   Picture(const Program& p, const Timeline& t, const Report& r, const PictureOptions& o)
-      : p_(p), t_(t), r_(r), width_(o.width), row_(r.stages.size() > 32 ? 14 : r.stages.size() > 12 ? 20 : 30),
+      : p_(p),
+        t_(t),
+        r_(r),
+        width_(o.width),
+        row_(r.stages.size() > 32   ? 14
+             : r.stages.size() > 12 ? 20
+                                    : 30),
         out_(width_, top + row_ * 1.8 * static_cast<double>(r.stages.size()) + 106, title(), description()) {}
 
   std::string draw() {
@@ -98,9 +119,13 @@ class Picture {
     out_.pattern("recompute", "#7a4fa3", '\\');
     out_.pattern("communication", "#c0392b", '.');
     out_.text(16, 26, title(), 16, Anchor::start, ink, true);
-    out_.text(16, 46, r_.plan + "; step " + orrery::text(to_seconds(r_.step)) + ", " + fixed(100 * r_.bubble_fraction, 1) + " % bubble", 12);
-    std::vector<Swatch> entries{{fills[1], "forward"}, {fills[3], "backward"}, {fills[6], "optimizer"},
-                                {fills[8], "communication (lower strip)"}, {fills[7], "some"}, {fills[0], "idle"}};
+    out_.text(16, 46,
+              r_.plan + "; step " + orrery::text(to_seconds(r_.step)) + ", " +
+                  fixed(100 * r_.bubble_fraction, 1) + " % bubble",
+              12);
+    std::vector<Swatch> entries{{fills[1], "forward"},   {fills[3], "backward"},
+                                {fills[6], "optimizer"}, {fills[8], "communication (lower strip)"},
+                                {fills[7], "some"},      {fills[0], "idle"}};
     if (r_.where.recompute.v > 0) entries.insert(entries.begin() + 2, {fills[5], "recomputation"});
     double y = legend(entries, 58);
     y = pipeline(y + 14);
@@ -115,9 +140,11 @@ class Picture {
 
   std::string title() const { return r_.origin.scenario.empty() ? headline(r_) : r_.origin.scenario; }
   std::string description() const {
-    return "One training step of " + headline(r_) + ". Upper part: what each of " + std::to_string(r_.stages.size()) +
-           " pipeline stages computes and communicates over " + orrery::text(to_seconds(r_.makespan)) +
-           ". Lower part: peak memory of each stage by component against the device's limit; " + memory_line(r_) + ".";
+    return "One training step of " + headline(r_) + ". Upper part: what each of " +
+           std::to_string(r_.stages.size()) + " pipeline stages computes and communicates over " +
+           orrery::text(to_seconds(r_.makespan)) +
+           ". Lower part: peak memory of each stage by component against the device's limit; " +
+           memory_line(r_) + ".";
   }
 
   double legend(std::span<const Swatch> entries, double y) {
@@ -137,15 +164,18 @@ class Picture {
       const RankView view(p_, t_, static_cast<std::uint32_t>(s), r_.stages[s].player);
       for (const RankView::Item& i : view.items()) {
         const Row& row = view.row(i);
-        if (row.stream == Stream::compute) compute.add(paint(row, p_.calls[i.call].micro_batch), view.start(i), view.end(i));
-        else if (is_meeting(row.kind)) communication.add(Paint::communication, view.begin(i), view.end(i));
+        if (row.stream == Stream::compute)
+          compute.add(paint(row, p_.calls[i.call].micro_batch), view.start(i), view.end(i));
+        else if (is_meeting(row.kind))
+          communication.add(Paint::communication, view.begin(i), view.end(i));
       }
       const double strip = row_ * 0.2;
       compute.draw(out_, margin_left, y, chart(), row_ * 0.66);
       communication.draw(out_, margin_left, y + row_ * 0.68, chart(), strip);
-      out_.text(margin_left - 8, y + row_ * 0.5 + 3, "stage " + std::to_string(s), std::min(11.0, row_ * 0.7), Anchor::end);
-      out_.text(width_ - margin_right + 8, y + row_ * 0.5 + 3, percent(r_.stages[s].time.busy / r_.makespan, 0) + " busy",
-                std::min(11.0, row_ * 0.7));
+      out_.text(margin_left - 8, y + row_ * 0.5 + 3, "stage " + std::to_string(s), std::min(11.0, row_ * 0.7),
+                Anchor::end);
+      out_.text(width_ - margin_right + 8, y + row_ * 0.5 + 3,
+                percent(r_.stages[s].time.busy / r_.makespan, 0) + " busy", std::min(11.0, row_ * 0.7));
     }
     return y;
   }
@@ -160,8 +190,12 @@ class Picture {
   }
 
   void memory(double y) {
-    static constexpr std::array<Swatch, 6> parts{{{"#0072b2", "weights"}, {"#56b4e9", "gradients"}, {"#009e73", "optimizer"},
-                                                  {"#e69f00", "activations"}, {"#cc79a7", "buffers"}, {"#7a7a7a", "fixed"}}};
+    static constexpr std::array<Swatch, 6> parts{{{"#0072b2", "weights"},
+                                                  {"#56b4e9", "gradients"},
+                                                  {"#009e73", "optimizer"},
+                                                  {"#e69f00", "activations"},
+                                                  {"#cc79a7", "buffers"},
+                                                  {"#7a7a7a", "fixed"}}};
     out_.text(margin_left, y, "Peak memory by stage", 13, Anchor::start, ink, true);
     y = legend(parts, y + 8) + 8;
     Bytes most{};
@@ -174,11 +208,15 @@ class Picture {
       const std::array<std::int64_t, 6> bytes = split(m);
       for (std::size_t i = 0; i < parts.size(); ++i) {
         const double w = scale * static_cast<double>(bytes[i]);
-        if (w > 0) out_.rect(x, y, w, row_ * 0.6, parts[i].fill, std::string(parts[i].label) + " " + gibibytes(bytes[i]) + " GiB");
+        if (w > 0)
+          out_.rect(x, y, w, row_ * 0.6, parts[i].fill,
+                    std::string(parts[i].label) + " " + gibibytes(bytes[i]) + " GiB");
         x += w;
       }
-      out_.text(margin_left - 8, y + row_ * 0.45, "stage " + std::to_string(s), std::min(11.0, row_ * 0.6), Anchor::end);
-      out_.text(width_ - margin_right + 8, y + row_ * 0.45, gibibytes(m.peak.v) + " GiB", std::min(11.0, row_ * 0.6));
+      out_.text(margin_left - 8, y + row_ * 0.45, "stage " + std::to_string(s), std::min(11.0, row_ * 0.6),
+                Anchor::end);
+      out_.text(width_ - margin_right + 8, y + row_ * 0.45, gibibytes(m.peak.v) + " GiB",
+                std::min(11.0, row_ * 0.6));
       const double limit = margin_left + scale * static_cast<double>(m.limit.v);
       out_.line(limit, y - row_ * 0.1, limit, y + row_ * 0.7, ink, 1.5);
     }
@@ -203,7 +241,8 @@ class Picture {
 
 }  // namespace
 
-std::string timeline_svg(const Program& p, const Timeline& t, const Report& r, const PictureOptions& options) {
+std::string timeline_svg(const Program& p, const Timeline& t, const Report& r,
+                         const PictureOptions& options) {
   return Picture(p, t, r, options).draw();
 }
 

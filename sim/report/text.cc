@@ -14,7 +14,9 @@ class Page {
   explicit Page(const TextOptions& options) : color_(options.color) {}
   void heading(std::string_view s) { out_ += "\n" + painted(s, "1") + "\n"; }
   void line(std::string_view s) { out_.append(s) += "\n"; }
-  void cells(const Cells& rows, const std::vector<std::size_t>& text_columns) { out_ += table(rows, text_columns, "  "); }
+  void cells(const Cells& rows, const std::vector<std::size_t>& text_columns) {
+    out_ += table(rows, text_columns, "  ");
+  }
   void field(std::string_view label, std::string_view s, bool alarm = false) {
     out_ += " " + left(label, 9);
     out_ += alarm ? painted(s, "1;31") : std::string(s);
@@ -31,11 +33,13 @@ class Page {
 };
 
 // Blue for compute, orange for what is lost: told apart without colour by the labels.
-std::string_view paint(Category c) { return c <= Category::elementwise || c == Category::optimizer ? "34" : "33"; }
+std::string_view paint(Category c) {
+  return c <= Category::elementwise || c == Category::optimizer ? "34" : "33";
+}
 
 void where(const Report& r, Page& page) {
-  page.heading("Where one step goes (stage " + std::to_string(r.critical) + " of " + std::to_string(r.stages.size()) +
-               (r.stages.size() > 1 ? ", the busiest)" : ")"));
+  page.heading("Where one step goes (stage " + std::to_string(r.critical) + " of " +
+               std::to_string(r.stages.size()) + (r.stages.size() > 1 ? ", the busiest)" : ")"));
   for (const Part& p : parts(r.where))
     page.line("  " + left(name(p.category), 22) +
               page.painted(left(bar(p.time / r.step, 40), 40), paint(p.category)) + "  " +
@@ -45,12 +49,11 @@ void where(const Report& r, Page& page) {
 }
 
 void costs(const Report& r, Page& page) {
-  const std::vector<std::string> lines = cost_lines(r);
-  const std::string useful = goodput_line(r);
-  if (lines.empty() && useful.empty()) return;
+  std::vector<std::string> lines = cost_lines(r);
+  for (std::string& line : goodput_lines(r)) lines.push_back(std::move(line));
+  if (lines.empty()) return;
   page.heading("What it costs");
   for (const std::string& line : lines) page.line("  " + line);
-  if (!useful.empty()) page.line("  " + useful);
 }
 
 }  // namespace
@@ -75,7 +78,8 @@ std::string text(const Report& r, const TextOptions& options) {
   page.cells(stage_table(r), {});
   page.heading("Memory by stage (GiB)");
   page.cells(memory_table(r), {9});
-  page.heading("Efficiency (dense " + std::string(name(r.peak_of)) + " peak: " + fixed(r.peak.v / 1e12, 1) + " TFLOP/s a GPU)");
+  page.heading("Efficiency (dense " + std::string(name(r.peak_of)) + " peak: " + fixed(r.peak.v / 1e12, 1) +
+               " TFLOP/s a GPU)");
   page.cells(efficiency_table(r), {0});
   costs(r, page);
   return page.take();

@@ -7,7 +7,7 @@
 namespace orrery {
 
 struct TextOptions {
-  bool color = false;       // ANSI: bold headings, bars and what does not fit
+  bool color = false;  // ANSI: bold headings, bars and what does not fit
 };
 std::string text(const Report&, const TextOptions& = {});
 

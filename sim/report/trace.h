@@ -1,11 +1,14 @@
-// Timelines for trace viewers: a process a rank, a track a stream, a counter of live memory, and arrows from sends
-// to receives. A stream runs one instruction at a time, so slices of a track never overlap; a slice spans the wait
-// for other members of its meeting too ("waited"). Written piece by piece to a sink, never held as a whole.
+// Timelines for trace viewers: a process a rank, a track a stream, a counter of live memory, and arrows from
+// sends to receives. A stream runs one instruction at a time, so slices of a track never overlap; a slice
+// spans the wait for other members of its meeting too ("waited"). Written piece by piece to a sink, never
+// held as a whole.
 //
-//  - Chrome trace JSON with the keys of Kineto (cat "kernel", stream, correlation, "Collective name" ...), so that
+//  - Chrome trace JSON with the keys of Kineto (cat "kernel", stream, correlation, "Collective name" ...), so
+//  that
 //    tools for PyTorch profiles read it; distributedInfo is there when exactly one rank is written. Times are
 //    microseconds with all six digits of a tick.
-//  - Perfetto protobuf, with interned names, at a third of the size. Times are nanoseconds (ticks rounded down).
+//  - Perfetto protobuf, with interned names, at a third of the size. Times are nanoseconds (ticks rounded
+//  down).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -17,7 +20,7 @@
 namespace orrery {
 
 struct TraceOptions {
-  std::vector<RankId> ranks;            // to write; empty: all that the Program holds
+  std::vector<RankId> ranks;  // to write; empty: all that the Program holds
   bool memory = true;
 };
 

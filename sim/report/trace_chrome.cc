@@ -27,12 +27,18 @@ void append(std::string& out, Tick t) {
 
 std::string_view scalar_type(DType t) {  // as torch names it
   switch (t) {
-    case DType::fp32: return "Float";
-    case DType::bf16: return "BFloat16";
-    case DType::fp16: return "Half";
-    case DType::fp8: return "Float8_e4m3fn";
-    case DType::int64: return "Long";
-    default: return "Byte";
+    case DType::fp32:
+      return "Float";
+    case DType::bf16:
+      return "BFloat16";
+    case DType::fp16:
+      return "Half";
+    case DType::fp8:
+      return "Float8_e4m3fn";
+    case DType::int64:
+      return "Long";
+    default:
+      return "Byte";
   }
 }
 
@@ -67,7 +73,8 @@ class Chrome {
     first_ = false;
     return s;
   }
-  void metadata(const TracedRank& r, std::string_view what, int tid, std::string_view key, const Json& value) {
+  void metadata(const TracedRank& r, std::string_view what, int tid, std::string_view key,
+                const Json& value) {
     std::string& s = event();
     s += "{\"ph\":\"M\",\"name\":\"";
     s += what;

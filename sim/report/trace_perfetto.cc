@@ -1,4 +1,5 @@
-// Field numbers: perfetto/trace/trace_packet.proto, track_descriptor.proto, track_event.proto, interned_data.proto.
+// Field numbers: perfetto/trace/trace_packet.proto, track_descriptor.proto, track_event.proto,
+// interned_data.proto.
 #include <map>
 #include <protozero/pbf_writer.hpp>
 
@@ -11,24 +12,29 @@ namespace {
 using namespace report;
 using protozero::pbf_writer;
 
-namespace trace_field { constexpr unsigned packet = 1; }
+namespace trace_field {
+constexpr unsigned packet = 1;
+}
 namespace packet_field {
-constexpr unsigned timestamp = 8, sequence_id = 10, track_event = 11, interned_data = 12, sequence_flags = 13, track_descriptor = 60;
+constexpr unsigned timestamp = 8, sequence_id = 10, track_event = 11, interned_data = 12, sequence_flags = 13,
+                   track_descriptor = 60;
 }
 namespace track_field {
-constexpr unsigned uuid = 1, name = 2, process = 3, parent_uuid = 5, counter = 8, child_ordering = 11, sibling_rank = 12;
+constexpr unsigned uuid = 1, name = 2, process = 3, parent_uuid = 5, counter = 8, child_ordering = 11,
+                   sibling_rank = 12;
 constexpr unsigned process_pid = 1, process_name = 6, counter_unit = 3;
 constexpr int explicit_order = 3, size_bytes = 3;
-}
+}  // namespace track_field
 namespace event_field {
-constexpr unsigned annotations = 4, type = 9, name_iid = 10, track_uuid = 11, categories = 22, counter_value = 30, flow_ids = 47;
+constexpr unsigned annotations = 4, type = 9, name_iid = 10, track_uuid = 11, categories = 22,
+                   counter_value = 30, flow_ids = 47;
 constexpr unsigned annotation_name_iid = 1, annotation_uint = 3;
 constexpr int slice_begin = 1, slice_end = 2, counter = 4;
-}
+}  // namespace event_field
 namespace interned_field {
 constexpr unsigned event_names = 2, annotation_names = 3, iid = 1, name = 2;
 }
-constexpr std::uint32_t cleared = 1, needs_state = 2;   // of sequence_flags
+constexpr std::uint32_t cleared = 1, needs_state = 2;  // of sequence_flags
 constexpr std::uint32_t sequence = 1;
 
 std::uint64_t nanoseconds(Tick t) { return static_cast<std::uint64_t>(t.v / 1000); }
@@ -50,7 +56,9 @@ class Perfetto {
 
  private:
   static std::uint64_t process_uuid(const TracedRank& r) { return (std::uint64_t{r.rank.i} + 1) << 8; }
-  static std::uint64_t track_uuid(const TracedRank& r, std::uint32_t stream) { return process_uuid(r) + stream + 1; }
+  static std::uint64_t track_uuid(const TracedRank& r, std::uint32_t stream) {
+    return process_uuid(r) + stream + 1;
+  }
   static std::uint64_t memory_uuid(const TracedRank& r) { return process_uuid(r) + 255; }
 
   // Appends the packet that `fill` writes.
@@ -86,7 +94,9 @@ class Perfetto {
       process.add_string(track_field::process_name, r.name);
     });
     for (std::uint32_t s = 0; s < stream_count; ++s)
-      if ((streams >> s & 1) != 0) child(r, track_uuid(r, s), std::string(name(static_cast<Stream>(s))) + " stream", static_cast<int>(s), false);
+      if ((streams >> s & 1) != 0)
+        child(r, track_uuid(r, s), std::string(name(static_cast<Stream>(s))) + " stream", static_cast<int>(s),
+              false);
     child(r, memory_uuid(r), "memory", static_cast<int>(stream_count), true);
   }
 
@@ -160,7 +170,8 @@ class Perfetto {
 
 }  // namespace
 
-void write_perfetto_trace(const Program& p, const Timeline& t, const TraceOptions& options, const Sink& sink) {
+void write_perfetto_trace(const Program& p, const Timeline& t, const TraceOptions& options,
+                          const Sink& sink) {
   Perfetto(p, t, sink).run(options);
 }
 

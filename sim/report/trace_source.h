@@ -13,21 +13,26 @@ namespace orrery::report {
 struct TracedRank {
   std::uint32_t team = 0, player = 0;
   RankId rank;
-  std::string name;                     // "rank 8, stage 1 (stands for 128 ranks)"
+  std::string name;  // "rank 8, stage 1 (stands for 128 ranks)"
 };
 std::vector<TracedRank> traced_ranks(const Program&, const TraceOptions&);
 
-// "qkv forward", "ncclDevKernel_AllGather tensor", "Memcpy HtoD": HTA tells kinds of kernels by these beginnings.
+// "qkv forward", "ncclDevKernel_AllGather tensor", "Memcpy HtoD": HTA tells kinds of kernels by these
+// beginnings.
 std::string slice_name(const Program&, const Row&);
-std::string_view category_word(const Row&);             // "kernel", "gpu_memcpy", "cpu_op"
-std::string_view collective_name(Kind);                 // as Kineto spells it: "allreduce", "_allgather_base"; else empty
+std::string_view category_word(const Row&);  // "kernel", "gpu_memcpy", "cpu_op"
+std::string_view collective_name(Kind);  // as Kineto spells it: "allreduce", "_allgather_base"; else empty
 
 // Equal for the two ends of a message.
 std::uint32_t flow_id(const RankView&, const RankView::Item&);
 
 // Live bytes of a team over time: times never go back.
-struct MemorySample { Tick at; Bytes bytes; };
-std::vector<MemorySample> memory_samples(const Program&, const Timeline&, std::uint32_t team, std::uint32_t player);
+struct MemorySample {
+  Tick at;
+  Bytes bytes;
+};
+std::vector<MemorySample> memory_samples(const Program&, const Timeline&, std::uint32_t team,
+                                         std::uint32_t player);
 
 // A sink behind a buffer.
 class Buffered {
