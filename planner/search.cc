@@ -12,7 +12,8 @@
 namespace orrery {
 namespace {
 
-constexpr std::size_t round_size = 64;  // candidates between two looks at the Watch
+constexpr std::size_t round_size = 64;      // candidates between two looks at the Watch
+constexpr std::size_t simulated_at_once = 8;  // a round of simulations; a bound found in one serves the next
 
 // What is kept of a candidate; its Program is not.
 struct Candidate {
@@ -21,7 +22,7 @@ struct Candidate {
   std::string message;
   std::size_t stage = 0;
   Bytes excess{}, peak{};
-  Tick step{};
+  Tick bound{}, step{};               // step: 0 until simulated
 };
 
 class ExhaustiveSearch {
@@ -32,7 +33,7 @@ class ExhaustiveSearch {
 
   SearchResult run() {
     evaluate_all();
-    rank();
+    simulate_best();
     report_best();
     list_rejected();
     certify();
@@ -44,9 +45,10 @@ class ExhaustiveSearch {
   void evaluate_all();
   void evaluate(std::size_t i, Evaluator&);
   void reject_memory(Candidate&, const std::vector<StageMemory>&) const;
+  void reject_slow(Candidate&, Tick step) const;
   std::optional<std::string> above_limit(Tick step) const;
-  bool better(std::size_t a, std::size_t b) const;
-  void rank();
+  bool before(std::size_t a, std::size_t b) const;
+  void simulate_best();
   void report_best();
   void list_rejected();
   void find_remedy(Rejected&) const;
@@ -61,7 +63,8 @@ class ExhaustiveSearch {
   std::vector<Plan> plans_;
   std::vector<Candidate> candidates_;
   std::vector<Evaluator> evaluators_;     // one a worker
-  std::vector<std::size_t> ranked_;       // those that are answers, best first
+  std::vector<std::size_t> fitting_;      // by what is known of them, best first
+  std::vector<std::size_t> answers_;      // simulated, best first
   SearchResult result_;
 };
 
@@ -85,11 +88,15 @@ void ExhaustiveSearch::evaluate(std::size_t i, Evaluator& evaluator) {
   const std::vector<StageMemory>& memory = evaluator.memory();
   c.peak = memory[fullest(memory)].peak;
   if (!fits(memory, s_.objective.memory_at_most)) return reject_memory(c, memory);
-  c.step = step_at_scale(evaluator.simulate().makespan, calibration_, s_.cluster.ranks());
-  if (auto message = above_limit(c.step)) {
-    c.rejected = Rejection::slow;
-    c.message = std::move(*message);
-  }
+  c.bound = step_at_scale(evaluator.bound(), calibration_, s_.cluster.ranks());
+  reject_slow(c, c.bound);
+}
+
+void ExhaustiveSearch::reject_slow(Candidate& c, Tick step) const {
+  auto message = above_limit(step);
+  if (!message) return;
+  c.rejected = Rejection::slow;
+  c.message = std::move(*message);
 }
 
 void ExhaustiveSearch::reject_memory(Candidate& c, const std::vector<StageMemory>& memory) const {
@@ -121,27 +128,49 @@ std::optional<std::string> ExhaustiveSearch::above_limit(Tick step) const {
   return {};
 }
 
-// On one cluster, days and cost are the step's multiples.
-bool ExhaustiveSearch::better(std::size_t a, std::size_t b) const {
+// By the objective, as far as it is known: a step that was not simulated counts as its bound. On one cluster, days and
+// cost are multiples of the step.
+bool ExhaustiveSearch::before(std::size_t a, std::size_t b) const {
   const Candidate &x = candidates_[a], &y = candidates_[b];
   if (s_.objective.minimize == Metric::memory && x.peak != y.peak) return x.peak < y.peak;
-  if (x.step != y.step) return x.step < y.step;
-  return a < b;
+  const Tick p = std::max(x.bound, x.step), q = std::max(y.bound, y.step);
+  return p != q ? p < q : a < b;
 }
 
-void ExhaustiveSearch::rank() {
+void ExhaustiveSearch::simulate_best() {
   for (std::size_t i = 0; i < candidates_.size(); ++i)
-    if (candidates_[i].evaluated && !candidates_[i].rejected) ranked_.push_back(i);
-  std::sort(ranked_.begin(), ranked_.end(), [this](std::size_t a, std::size_t b) { return better(a, b); });
+    if (candidates_[i].evaluated && !candidates_[i].rejected) fitting_.push_back(i);
+  const auto by_objective = [this](std::size_t a, std::size_t b) { return before(a, b); };
+  std::sort(fitting_.begin(), fitting_.end(), by_objective);
+  const auto top = static_cast<std::size_t>(s_.search.top);
+  std::size_t next = 0;
+  while (next < fitting_.size() && (answers_.size() < top || before(fitting_[next], answers_[top - 1]))) {
+    const std::size_t count = std::min(simulated_at_once, fitting_.size() - next);
+    executor_.run(count, [&](std::size_t i, std::size_t worker) {
+      Candidate& c = candidates_[fitting_[next + i]];
+      Evaluator& evaluator = evaluators_[worker];
+      evaluator.compile(problem(), plans_[fitting_[next + i]]);
+      c.step = step_at_scale(evaluator.simulate().makespan, calibration_, s_.cluster.ranks());
+      reject_slow(c, c.step);
+    });
+    for (std::size_t i = next; i < next + count; ++i)
+      if (!candidates_[fitting_[i]].rejected) answers_.push_back(fitting_[i]);
+    std::sort(answers_.begin(), answers_.end(), by_objective);
+    next += count;
+    result_.certificate.simulated = next;
+    watch_.progress(next, fitting_.size(), "simulated");
+    if (watch_.stop() && !answers_.empty()) break;
+  }
+  result_.complete = result_.complete && (next == fitting_.size() || !before(fitting_[next], answers_.back()));
 }
 
 void ExhaustiveSearch::report_best() {
-  result_.best.resize(std::min(ranked_.size(), static_cast<std::size_t>(s_.search.top)));
+  result_.best.resize(std::min(answers_.size(), static_cast<std::size_t>(s_.search.top)));
   executor_.run(result_.best.size(), [&](std::size_t i, std::size_t worker) {
     Evaluator& evaluator = evaluators_[worker];
-    evaluator.compile(problem(), plans_[ranked_[i]]);
+    evaluator.compile(problem(), plans_[answers_[i]]);
     evaluator.simulate();
-    result_.best[i] = {plans_[ranked_[i]], evaluator.report(origin_)};
+    result_.best[i] = {plans_[answers_[i]], evaluator.report(origin_)};
   });
 }
 
@@ -163,12 +192,12 @@ void ExhaustiveSearch::list_rejected() {
 void ExhaustiveSearch::find_remedy(Rejected& r) const {
   if (r.why != Rejection::memory) return;
   int least = 0;
-  for (const std::size_t i : ranked_) {  // the best comes first, so that it wins ties
+  for (const std::size_t i : fitting_) {  // the best comes first, so that it wins ties
     const int d = distance(r.plan, plans_[i]);
     if (r.remedy && d >= least) continue;
     least = d;
     r.remedy = plans_[i];
-    r.remedy_step = candidates_[i].step;
+    r.remedy_bound = candidates_[i].bound;
   }
 }
 
@@ -180,13 +209,12 @@ void ExhaustiveSearch::certify() {
     std::size_t* const counts[] = {&c.illegal, &c.unsupported, &c.memory, &c.slow};
     ++*counts[static_cast<std::size_t>(r.why)];
   }
-  c.simulated = ranked_.size() + c.slow;
   c.gap = result_.complete ? 0 : 1;
-  if (!result_.complete || ranked_.empty()) return;
-  const auto fastest = std::min_element(ranked_.begin(), ranked_.end(), [this](std::size_t a, std::size_t b) {
-    return candidates_[a].step < candidates_[b].step;
-  });
-  result_.lower_bound = to_seconds(candidates_[*fastest].step);
+  if (!result_.complete || answers_.empty()) return;
+  Tick least = candidates_[answers_.front()].step;
+  for (const std::size_t i : fitting_)
+    if (!candidates_[i].rejected) least = std::min(least, std::max(candidates_[i].bound, candidates_[i].step));
+  result_.lower_bound = to_seconds(least);
 }
 
 }  // namespace

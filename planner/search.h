@@ -1,7 +1,8 @@
 // The search for the best plan. The interface is that of an exact search with a certificate; this first one is
 // exhaustive over uniform plans (space.h): legality by violation(), memory by the ledger without prices, then the
-// simulated step. What is minimised is the simulated step itself, so the best of the space is proven by having
-// simulated all of it that fits.
+// step as if nothing were shared, which bounds the simulated step from below. Plans are simulated in order of their
+// bounds until no bound is left below the worst of the answers. What is minimised is the simulated step itself, and
+// the answers are proven to be the best of the space.
 //
 // Results don't depend on the number of threads: candidates are evaluated in rounds of fixed size and stored by
 // index, ties go to the smaller index. A Watch that stops the search is asked between rounds only; then `complete`
@@ -39,15 +40,15 @@ struct Rejected {
   std::size_t stage = 0;
   Bytes excess{};
   std::optional<Plan> remedy;        // of `memory`: the plan that fits and differs least
-  Tick remedy_step{};
+  Tick remedy_bound{};               // its step takes at least this
   bool operator==(const Rejected&) const = default;
 };
 
 struct Certificate {
   std::size_t plans = 0;             // in the space
-  std::size_t evaluated = 0;         // of these, whether rejected or simulated
+  std::size_t evaluated = 0;         // of these: all, unless the search was stopped
   std::size_t illegal = 0, unsupported = 0, memory = 0, slow = 0;  // rejected
-  std::size_t simulated = 0;
+  std::size_t simulated = 0;         // of those that fit; the others' bounds are above the answers
   double gap = 0;                    // (best - lower bound) / best: 0 is proven, 1 says nothing
   bool operator==(const Certificate&) const = default;
 };

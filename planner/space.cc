@@ -89,14 +89,28 @@ class Space {
   }
 
   void strategies(Plan plan) {
-    using enum Zero;
-    const std::vector<Zero> all_zero = plan.dp > 1 ? std::vector{none, optimizer, gradients, full} : std::vector{none};
-    for (const Zero zero : or_else(s_.search.zero, all_zero))
-      for (const Recompute recompute : or_else(s_.search.recompute, {Recompute::none, Recompute::selective, Recompute::full})) {
+    for (const Zero zero : zeros(plan))
+      for (const Recompute recompute : recomputes(plan)) {
         plan.layers.front().zero = zero;
         plan.layers.front().recompute = recompute;
         out_.push_back(plan);
       }
+  }
+
+  // Without data parallelism there is nothing to shard.
+  std::vector<Zero> zeros(const Plan& plan) const {
+    using enum Zero;
+    if (plan.dp * plan.cp == 1) return {none};
+    return or_else(s_.search.zero, {none, optimizer, gradients, full});
+  }
+
+  // Fused attention keeps nothing that selective recomputation could drop: it is none by another name.
+  std::vector<Recompute> recomputes(const Plan& plan) const {
+    using enum Recompute;
+    std::vector<Recompute> out = or_else(s_.search.recompute, {none, selective, full});
+    if (plan.attention == AttentionKernel::fused && std::find(out.begin(), out.end(), none) != out.end())
+      out.erase(std::remove(out.begin(), out.end(), selective), out.end());
+    return out;
   }
 
   const Scenario& s_;

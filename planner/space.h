@@ -7,8 +7,8 @@
 //   virtual stages   1, and those that cut the layers evenly (where none does: 2 and 4)
 //   schedules        pp > 1: GPipe, 1F1B, interleaved for more than one virtual stage; pp = 1: 1F1B
 //   micro-batch      powers of two that divide a replica's share of the global batch
-//   ZeRO             dp > 1: 0 to 3; else 0
-//   recompute        none, selective, full
+//   ZeRO             0 to 3; without data parallelism there is nothing to shard, and only 0 is tried
+//   recompute        none, selective, full; with fused attention selective is none, and is tried once
 //   sequence parallel  with tp > 1
 // Everything else (kernels, overlap, buckets) is as in the scenario's own plan, or as a plan's defaults.
 #pragma once

@@ -13,6 +13,7 @@ std::optional<Violation> Evaluator::compile(const Problem& problem, const Plan& 
   problem_.emplace(problem);
   plan_ = plan;
   memory_.clear();
+  prices_.clear();
   timeline_.start.clear();
   timeline_.end.clear();
   compiler_.run(problem.model, problem.cluster, problem.training, plan, ranks, program_);
@@ -29,9 +30,19 @@ const std::vector<StageMemory>& Evaluator::memory() {
   return memory_;
 }
 
+void Evaluator::price_classes() {
+  const Problem& p = problem();
+  if (prices_.empty()) price(program_, p.calibration, p.cluster, plan_.graph, prices_);
+}
+
+Tick Evaluator::bound() {
+  price_classes();
+  return makespan(program_, prices_, workspace_.fixed);
+}
+
 const Simulation& Evaluator::simulate(Replay replay) {
   const Problem& p = problem();
-  price(program_, p.calibration, p.cluster, plan_.graph, prices_);
+  price_classes();
   slowdown_.clear();
   for (const CostClass& c : program_.classes) slowdown_.push_back(compute_slowdown(c, p.calibration));
   const SharedInput shared = shared_input(program_, prices_, p.cluster, p.topology, slowdown_);

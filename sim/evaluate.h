@@ -39,7 +39,11 @@ class Evaluator {
 
   // By pipeline stage, with the calibration's constants; needs no prices. Computed once a plan.
   const std::vector<StageMemory>& memory();
-  // Prices the classes and plays the step. Ends in fail() when something can't be priced.
+  // The step as if nothing were shared: the static makespan, found without a Timeline. No replay is shorter: streams
+  // and meetings keep their order in all of them, and sharing only makes instructions longer. Both this and simulate()
+  // end in fail() when something can't be priced.
+  Tick bound();
+  // Prices the classes and plays the step.
   const Simulation& simulate(Replay = Replay::automatic);
 
   // After simulate(). Origin::replay is filled.
@@ -53,13 +57,14 @@ class Evaluator {
 
  private:
   const Problem& problem() const;
+  void price_classes();
 
   std::optional<Problem> problem_;
   Plan plan_;
   Compiler compiler_;
   Program program_;
   std::vector<StageMemory> memory_;
-  std::vector<Price> prices_;
+  std::vector<Price> prices_;          // of the compiled plan; empty until asked for
   std::vector<double> slowdown_;
   SimulationWorkspace workspace_;
   Timeline timeline_;

@@ -44,26 +44,6 @@ std::string read_all(int fd, std::string_view name) {
   }
 }
 
-std::string gunzip(std::string_view packed, std::string_view name) {
-  z_stream z{};
-  if (::inflateInit2(&z, 15 + 16) != Z_OK) throw DeviceError("zlib can't start");
-  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-  z.avail_in = static_cast<uInt>(packed.size());
-  std::string text;
-  int status = Z_OK;
-  while (status == Z_OK && text.size() <= largest_input) {
-    char buffer[1 << 16];
-    z.next_out = reinterpret_cast<Bytef*>(buffer);
-    z.avail_out = sizeof buffer;
-    status = ::inflate(&z, Z_NO_FLUSH);
-    text.append(buffer, sizeof buffer - z.avail_out);
-  }
-  ::inflateEnd(&z);
-  if (text.size() > largest_input) unreadable(name, "larger than 1 GiB");
-  if (status != Z_STREAM_END) unreadable(name, "not a whole gzip file");
-  return text;
-}
-
 void append_directories(std::string_view list, std::vector<std::string>& out) {
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(':'), list.size());
@@ -81,8 +61,7 @@ std::string DiskFiles::text(std::string_view name) {
   if (file.fd < 0) unreadable(name, std::strerror(errno));
   struct stat status {};
   if (::fstat(file.fd, &status) == 0 && S_ISDIR(status.st_mode)) unreadable(name, "it is a directory");
-  std::string text = read_all(file.fd, name);
-  return name.ends_with(".gz") ? gunzip(text, name) : text;
+  return read_all(file.fd, name);
 }
 
 bool DiskFiles::exists(std::string_view name) {

@@ -32,7 +32,8 @@ std::string headline(const Scenario& s) {
 
 std::string counts_line(const SearchResult& r) {
   const Certificate& c = r.certificate;
-  std::string line = count(c.plans) + " plans: " + count(c.simulated) + " fit and were simulated, ";
+  const std::size_t fit = c.evaluated - c.memory - c.illegal - c.unsupported;
+  std::string line = count(c.plans) + " plans: " + count(fit) + " fit (" + count(c.simulated) + " simulated, the others bounded), ";
   line += count(c.memory) + " need too much memory, " + count(c.illegal) + " are impossible";
   if (c.unsupported > 0) line += ", " + count(c.unsupported) + " are not supported yet";
   if (c.slow > 0) line += "; " + count(c.slow) + " of those that fit are above a limit";
@@ -56,7 +57,7 @@ std::string rejected_lines(const SearchResult& r, std::size_t show) {
     if (x.why != Rejection::memory && &x != first_of(r, x.why)) continue;
     shown += x.why == Rejection::memory;
     out += "  " + summary(x.plan) + ": " + x.message;
-    if (x.remedy) out += "; fits as " + summary(*x.remedy) + ", " + seconds(x.remedy_step) + " a step";
+    if (x.remedy) out += "; fits as " + summary(*x.remedy) + ", at least " + seconds(x.remedy_bound) + " a step";
     out += "\n";
   }
   return out.empty() ? "" : "rejected, the nearest misses first\n" + out;
@@ -70,7 +71,7 @@ std::string_view word(Rejection why) {
 Json rejected_json(const Rejected& x) {
   Json out = Json::object({{"plan", summary(x.plan)}, {"why", word(x.why)}, {"message", x.message}});
   if (x.why == Rejection::memory) out.set("stage", x.stage).set("excess_bytes", x.excess.v);
-  if (x.remedy) out.set("remedy", summary(*x.remedy)).set("remedy_step_s", to_seconds(x.remedy_step).v);
+  if (x.remedy) out.set("remedy", summary(*x.remedy)).set("remedy_bound_s", to_seconds(x.remedy_bound).v);
   return out;
 }
 

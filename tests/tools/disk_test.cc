@@ -24,15 +24,24 @@ TEST(Disk, WritesWholeFilesAndLeavesNothingElse) {
   EXPECT_EQ(disk.list(scratch.path() + "/folder"), std::vector<std::string>{"a.json"});
 }
 
-TEST(Disk, CompressesByNameAndReadsItBack) {
+TEST(Disk, CompressesByName) {
   const Scratch scratch("gzip");
   const std::string file = scratch.path() + "/a.json.gz", text(100'000, 'x');
   write_file(file, text);
   EXPECT_LT(fs::file_size(file), 1000u);
-  EXPECT_EQ(DiskFiles().text(file), text);
-  EXPECT_EQ(scratch.run("gzip -dc a.json.gz | wc -c").out, "100000\n");
-  fs::resize_file(file, fs::file_size(file) - 9);
-  EXPECT_EQ(error_of([&] { DiskFiles().text(file); }), file + ": can't be read: not a whole gzip file");
+  EXPECT_EQ(scratch.run("gzip -dc a.json.gz | md5sum").out, scratch.run("head -c 100000 /dev/zero | tr '\\0' x | md5sum").out);
+  write_file(scratch.path() + "/b.json.gz", text);
+  EXPECT_EQ(scratch.run("cmp a.json.gz b.json.gz").code, 0);
+}
+
+TEST(Disk, LeavesNothingOfAFileThatWasNotFinished) {
+  const Scratch scratch("unfinished");
+  {
+    OutputFile file(scratch.path() + "/a");
+    file.append("half");
+  }
+  EXPECT_FALSE(fs::exists(scratch.path() + "/a"));
+  EXPECT_EQ(DiskFiles().list(scratch.path()), (std::vector<std::string>{"docs", "scenarios", "tests"}));
 }
 
 TEST(Disk, SaysWhatItCannotRead) {

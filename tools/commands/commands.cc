@@ -4,6 +4,10 @@ namespace orrery {
 
 std::unique_ptr<Command> plan_command();
 std::unique_ptr<Command> simulate_command();
+std::unique_ptr<Command> compare_command();
+std::unique_ptr<Command> explain_command();
+std::unique_ptr<Command> validate_command();
+std::unique_ptr<Command> calibrate_command();
 std::unique_ptr<Command> program_command();
 std::unique_ptr<Command> list_command();
 std::unique_ptr<Command> schema_command();
@@ -13,7 +17,8 @@ std::unique_ptr<Command> version_command();
 
 Commands all_commands() {
   Commands commands;
-  for (const auto make : {plan_command, simulate_command, program_command, list_command, schema_command, check_command,
+  for (const auto make : {plan_command, simulate_command, compare_command, explain_command, validate_command,
+                          calibrate_command, program_command, list_command, schema_command, check_command,
                           completion_command, version_command})
     commands.push_back(make());
   return commands;

@@ -1,8 +1,8 @@
 // orrery simulate: one plan, one step, and everything that can be said about it.
-#include "sim/program/print.h"
 #include "sim/report/csv.h"
 #include "sim/report/json.h"
 #include "sim/report/markdown.h"
+#include "sim/report/svg.h"
 #include "sim/report/text.h"
 #include "sim/report/trace.h"
 #include "tools/errors.h"
@@ -13,7 +13,7 @@ namespace {
 
 const std::vector<std::string> replays{"auto", "static", "shared"};
 
-void write_trace(Session& session, const Subject& step, const TraceOptions& options) {
+void write_trace(Session& session, const Subject& step) {
   const std::string& to = session.globals().trace;
   if (to.empty()) return;
   const std::string_view plain = to.ends_with(".gz") ? std::string_view(to).substr(0, to.size() - 3) : to;
@@ -21,7 +21,7 @@ void write_trace(Session& session, const Subject& step, const TraceOptions& opti
   if (!chrome && !plain.ends_with(".pftrace"))
     throw UsageError("--trace takes a file that ends in .json or .pftrace, with .gz or without, not " + to);
   OutputFile file(to);
-  (chrome ? write_chrome_trace : write_perfetto_trace)(step.program, step.timeline, options,
+  (chrome ? write_chrome_trace : write_perfetto_trace)(step.program, step.timeline, TraceOptions{},
                                                        [&file](std::string_view piece) { file.append(piece); });
   file.commit();
 }
@@ -50,7 +50,9 @@ class Simulate : public Command {
     if (!to.json.empty()) session.write_json(to_json(report));
     if (!to.csv.empty()) session.write(to.csv, csv(report));
     if (!to.markdown.empty()) session.write(to.markdown, markdown(report));
-    write_trace(session, evaluator.subject(), {});
+    const Subject step = evaluator.subject();
+    if (!to.svg.empty()) session.write(to.svg, timeline_svg(step.program, step.timeline, report));
+    write_trace(session, step);
     return report.fits() ? exit_ok : exit_no;
   }
 
