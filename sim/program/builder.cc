@@ -17,6 +17,7 @@ void BlockBuilder::begin(BlockName name, std::uint32_t device, std::uint32_t slo
   row_streams_.clear();
   entries_.clear();
   std::fill(std::begin(last_on_stream_), std::end(last_on_stream_), none);
+  joined_tensor_ = none;
   open_ = false;
 }
 
@@ -135,8 +136,21 @@ void BlockBuilder::close_row() {
     program_.waits.push_back(row - earlier);
     waits = true;
   }
+  const std::uint32_t tensor = pending_[static_cast<std::size_t>(Stream::tensor)];
+  const bool joins = row_streams_[row] == Stream::compute && tensor != none;
+  if (joins && (joined_tensor_ == none || joined_tensor_ < tensor)) joined_tensor_ = tensor;
   if (!waits && row_streams_[row] != Stream::compute && previous_ == none) entries_.push_back(row);
   open_ = false;
+}
+
+std::uint32_t BlockBuilder::first_row(Stream s) const {
+  const auto at = std::find(row_streams_.begin(), row_streams_.end(), s);
+  return at == row_streams_.end() ? none : static_cast<std::uint32_t>(at - row_streams_.begin());
+}
+
+std::uint32_t BlockBuilder::loose_tensor_row() const {
+  const std::uint32_t last = last_row(Stream::tensor);
+  return joined_tensor_ == last ? none : last;
 }
 
 }  // namespace orrery

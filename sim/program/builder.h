@@ -52,8 +52,11 @@ class BlockBuilder {
   std::uint32_t first_writer(Tensor t) const { return uses_[t.buffer].first_write; }
   std::uint32_t first_reader(Tensor t) const { return uses_[t.buffer].first_read; }
   // The newest row of a stream and the newest writer of a buffer; `none` if there is none.
+  std::uint32_t first_row(Stream s) const;
   std::uint32_t last_row(Stream s) const { return last_on_stream_[static_cast<std::size_t>(s)]; }
   std::uint32_t last_writer(Tensor t) const { return uses_[t.buffer].writer; }
+  // The last row of the tensor stream if no compute row of the block waits for it; else `none`.
+  std::uint32_t loose_tensor_row() const;
   // Rows of other streams than compute that nothing in the block orders after the block's beginning.
   const std::vector<std::uint32_t>& entries() const { return entries_; }
 
@@ -77,7 +80,8 @@ class BlockBuilder {
   std::vector<std::uint32_t> entries_;
   std::uint32_t pending_[stream_count];  // the newest row's waits: the last row on each stream
   std::uint32_t last_on_stream_[stream_count];
-  std::uint32_t previous_ = none;  // the row before the newest one on its stream
+  std::uint32_t previous_ = none;       // the row before the newest one on its stream
+  std::uint32_t joined_tensor_ = none;  // the last tensor row that a compute row waits for
   bool open_ = false;
 };
 

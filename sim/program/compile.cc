@@ -102,7 +102,8 @@ class Compilation {
   void wait(std::uint32_t row, std::uint32_t call, std::uint32_t awaited) {
     pending_.push_back({row, call, awaited});
   }
-  void wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team);
+  void wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team,
+                      std::uint32_t first_compute = none);
   std::uint16_t output_place(StageState&, bool gradients, std::uint32_t row);
   std::uint32_t add_call(std::uint32_t block, std::uint32_t first_team, Call call);
   std::vector<FinishBlock> for_each_team(FinishBlock (FinishEmitter::*emit)(const TeamStages&));
@@ -229,12 +230,17 @@ std::uint32_t Compilation::add_call(std::uint32_t block, std::uint32_t first_tea
   return index;
 }
 
-void Compilation::wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team) {
+// Entries wait for the compute of the team's previous call, and compute for a tensor collective at its end
+// (the sums of the loss, the scatter of an embedding without layers), as Megatron-LM runs these in line.
+void Compilation::wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team,
+                                 std::uint32_t first_compute) {
   const auto& played = work_.played[team];
   if (played.empty()) return;
   const Call& before = out_.calls[played.back()];
-  const std::uint32_t last = links_of(blocks(before.virtual_stage), before.block).last_compute;
-  for (std::uint32_t row : entries) wait(row, played.back(), last);
+  const BlockLinks& links = links_of(blocks(before.virtual_stage), before.block);
+  for (std::uint32_t row : entries) wait(row, played.back(), links.last_compute);
+  if (first_compute != none && links.loose_tensor != none)
+    wait(first_compute, played.back(), links.loose_tensor);
 }
 
 void Compilation::begin_step() {
@@ -271,7 +277,7 @@ void Compilation::play_forward(const Step& step) {
   Cell& c = cell(vs, step.action.micro_batch);
   if (!s.has_forward) emitter_.forward(s);
   if (c.input_message != none) wait(s.forward.input_row, c.input_message, 1);
-  wait_for_entry(s.forward.entries, team);
+  wait_for_entry(s.forward.entries, team, s.forward.first_compute);
   if (step.action.micro_batch == 0 && state.begin_call != none) {
     for (std::size_t u = 0; u < s.units.size(); ++u)
       if (state.unit_gathers[u] != none && s.forward.unit_rows[u] != none)
@@ -305,13 +311,9 @@ void Compilation::play_backward(const Step& step) {
   const BlockLinks& links = s.backward[variant];
   if (c.gradient_message != none) wait(links.input_row, c.gradient_message, 1);
   // A receive that blocks holds up what comes before its first reader too: recomputation.
-  if (c.gradient_message != none && plan_.receive_ahead == 0) {
-    const std::uint32_t first = out_.blocks[links.block].first_row;
-    std::uint32_t row = 0;
-    while (out_.rows[first + row].stream != Stream::compute) ++row;
-    if (row != links.input_row) wait(row, c.gradient_message, 1);
-  }
-  wait_for_entry(links.entries, team);
+  if (c.gradient_message != none && plan_.receive_ahead == 0 && links.first_compute != links.input_row)
+    wait(links.first_compute, c.gradient_message, 1);
+  wait_for_entry(links.entries, team, links.first_compute);
   if (mb > 0) {
     // Gradients that are cut after each micro-batch must have left before the next ones are written.
     const std::uint32_t previous = cell(vs, mb - 1).backward;

@@ -281,6 +281,7 @@ void StageEmitter::forward(StageBlocks& s) {
   s.forward.tokens_row = tokens_row != BlockBuilder::none ? tokens_row : labels_row;
   s.forward.block = builder_.finish();
   s.forward.entries = builder_.entries();
+  s.forward.loose_tensor = builder_.loose_tensor_row();
   s.has_forward = true;
 }
 
@@ -289,6 +290,7 @@ BlockLinks StageEmitter::links(Tensor output, std::uint32_t input_row) {
   l.output_row = builder_.last_writer(output);
   l.output_begin = builder_.first_writer(output);
   l.input_row = input_row;
+  l.first_compute = builder_.first_row(Stream::compute);
   l.last_compute = builder_.last_row(Stream::compute);
   l.last_data = builder_.last_row(Stream::data);
   return l;
@@ -448,6 +450,7 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
     embed_backward(s, gradients(s, 0), dy);
     reduces(0, true);
   }
+  send_bucket(s);  // of units that are cut, where the last one is not
   BlockLinks& l = s.backward[(accumulate ? 1 : 0) + (reduce ? 2 : 0)];
   l = links(d_input, s.shape.last ? 0 : builder_.first_reader(input));
   l.whole_gradients.assign(n + 2, BlockBuilder::none);
@@ -457,6 +460,7 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
   l.reduce_rows = reduce_rows_;
   l.block = builder_.finish();
   l.entries = builder_.entries();
+  l.loose_tensor = builder_.loose_tensor_row();
   s.built[(accumulate ? 1 : 0) + (reduce ? 2 : 0)] = true;
 }
 

@@ -15,12 +15,14 @@ namespace orrery {
 // What a call of a block must know to wait for, and be waited for by, other calls.
 struct BlockLinks {
   std::uint32_t block = 0;
-  std::uint32_t input_row = 0;     // the first row that reads the message that brings its input
-  std::uint32_t output_row = 0;    // the row that completes its output
-  std::uint32_t output_begin = 0;  // the first row that writes it
-  std::uint32_t last_compute = 0;  // the last compute row
-  std::uint32_t tokens_row = BlockBuilder::none;  // the first row that reads the step's tokens
-  std::uint32_t last_data = BlockBuilder::none;   // the last row on the data stream
+  std::uint32_t input_row = 0;      // the first row that reads the message that brings its input
+  std::uint32_t output_row = 0;     // the row that completes its output
+  std::uint32_t output_begin = 0;   // the first row that writes it
+  std::uint32_t first_compute = 0;  // the first compute row
+  std::uint32_t last_compute = 0;   // the last compute row
+  std::uint32_t loose_tensor = BlockBuilder::none;  // of BlockBuilder: the team's next call waits for it
+  std::uint32_t tokens_row = BlockBuilder::none;    // the first row that reads the step's tokens
+  std::uint32_t last_data = BlockBuilder::none;     // the last row on the data stream
   std::vector<std::uint32_t> entries;    // rows that must not start before the rank's previous call has ended
   std::vector<std::uint32_t> unit_rows;  // by unit: the first row that reads its weights
   // By unit whose gradients are cut: the first row that writes them whole, and the row that reduces them.
