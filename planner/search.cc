@@ -144,7 +144,10 @@ void ExhaustiveSearch::simulate_best() {
   std::sort(fitting_.begin(), fitting_.end(), by_objective);
   const auto top = static_cast<std::size_t>(s_.search.top);
   std::size_t next = 0;
-  while (next < fitting_.size() && (answers_.size() < top || before(fitting_[next], answers_[top - 1]))) {
+  const auto undecided = [&] {
+    return next < fitting_.size() && (answers_.size() < top || before(fitting_[next], answers_[top - 1]));
+  };
+  while (undecided()) {
     const std::size_t count = std::min(simulated_at_once, fitting_.size() - next);
     executor_.run(count, [&](std::size_t i, std::size_t worker) {
       Candidate& c = candidates_[fitting_[next + i]];
@@ -161,7 +164,7 @@ void ExhaustiveSearch::simulate_best() {
     watch_.progress(next, fitting_.size(), "simulated");
     if (watch_.stop() && !answers_.empty()) break;
   }
-  result_.complete = result_.complete && (next == fitting_.size() || !before(fitting_[next], answers_.back()));
+  result_.complete = result_.complete && !undecided();
 }
 
 void ExhaustiveSearch::report_best() {
