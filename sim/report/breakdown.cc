@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "sim/report/rank_view.h"
-
 namespace orrery {
 namespace {
 
@@ -111,8 +109,12 @@ Category category(const CostClass& c) {
 }
 
 Breakdown breakdown(const Program& p, const Timeline& t, Tick end, std::uint32_t team, std::uint32_t player) {
+  return breakdown(RankView(p, t, team, player), end);
+}
+
+Breakdown breakdown(const RankView& view, Tick end) {
+  const Program& p = view.program();
   Breakdown out;
-  const RankView view(p, t, team, player);
   Idle idle(p, view, out);
   Tick free{};                          // where the compute stream's last instruction ended
   std::uint32_t last = RankView::none;  // the item that ends last of all
@@ -139,11 +141,13 @@ Breakdown breakdown(const Program& p, const Timeline& t, Tick end, std::uint32_t
   return out;
 }
 
-std::uint32_t busiest_player(const Program& p, const Timeline& t, std::uint32_t team) {
+std::uint32_t busiest_player(const Program& p, const Timeline& t, std::uint32_t team,
+                             std::span<const std::uint32_t> calls) {
   std::vector<Tick> busy(p.teams[team].players.size());
-  for (std::size_t c = 0; c < p.call_count(); ++c) {
+  if (busy.size() == 1) return 0;
+  for (const std::uint32_t c : calls) {
     const Block& block = p.blocks[p.calls[c].block];
-    if (block.slots > 1 || p.call_teams[p.calls[c].first_team] != team) continue;
+    if (block.slots > 1) continue;  // meetings only
     std::uint32_t id = p.calls[c].first_id;
     for (std::uint32_t r = 0; r < block.rows; ++r, id += static_cast<std::uint32_t>(busy.size())) {
       if (p.rows[block.first_row + r].stream != Stream::compute) continue;

@@ -8,10 +8,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "sim/program/program.h"
+#include "sim/report/rank_view.h"
 
 namespace orrery {
 
@@ -44,10 +46,12 @@ struct Breakdown {
   Tick operator[](Category c) const { return time[static_cast<std::size_t>(c)]; }
   bool operator==(const Breakdown&) const = default;
 };
+Breakdown breakdown(const RankView&, Tick makespan);
 Breakdown breakdown(const Program&, const Timeline&, Tick makespan, std::uint32_t team, std::uint32_t player);
 
-// The player of a team whose compute stream works longest; the first of equals.
-std::uint32_t busiest_player(const Program&, const Timeline&, std::uint32_t team);
+// The player of a team whose compute stream works longest; the first of equals. `calls`: the team's.
+std::uint32_t busiest_player(const Program&, const Timeline&, std::uint32_t team,
+                             std::span<const std::uint32_t> calls);
 
 Tick makespan(const Timeline&);  // the latest end
 

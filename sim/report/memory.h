@@ -7,11 +7,9 @@
 
 namespace orrery {
 
-// Context, workspaces, a communicator for each group of more than one rank in which the team communicates,
-// and fragmentation: reserved over allocated bytes.
-Bytes memory_constants(const Program&, const Calibration&, std::uint32_t team, Bytes ledger_peak);
-
-// By team.
+// By team: the ledger's peak and, as constants, the context, workspaces, a communicator for each group of
+// more than one rank in which the team communicates, and fragmentation (reserved over allocated bytes). No
+// prices needed.
 std::vector<StageMemory> stage_memories(const Program&, const Cluster&, const Calibration&);
 
 // The weakest evidence among those constants that are not zero.

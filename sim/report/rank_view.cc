@@ -13,20 +13,31 @@ const Team::InRole& in_role(const Team& team, const Row& row) {
 
 }  // namespace
 
+std::vector<std::vector<std::uint32_t>> calls_by_team(const Program& p) {
+  std::vector<std::vector<std::uint32_t>> out(p.teams.size());
+  for (std::uint32_t c = 0; c < p.call_count(); ++c)
+    for (std::uint32_t s = 0; s < p.blocks[p.calls[c].block].slots; ++s) {
+      std::vector<std::uint32_t>& calls = out[p.call_teams[p.calls[c].first_team + s]];
+      if (calls.empty() || calls.back() != c) calls.push_back(c);
+    }
+  return out;
+}
+
 RankView::RankView(const Program& p, const Timeline& t, std::uint32_t team, std::uint32_t player)
+    : RankView(p, t, team, player, calls_by_team(p)[team]) {}
+
+RankView::RankView(const Program& p, const Timeline& t, std::uint32_t team, std::uint32_t player,
+                   std::span<const std::uint32_t> calls)
     : program_(&p), timeline_(&t), team_(team), player_(player) {
   std::uint32_t latest[stream_count];
   std::fill(std::begin(latest), std::end(latest), none);
-  for (std::uint32_t c = 0; c < p.call_count(); ++c) {
+  for (const std::uint32_t c : calls) {
     const Call& call = p.calls[c];
     const Block& block = p.blocks[call.block];
-    std::uint32_t id = call.first_id;
-    for (std::uint32_t r = 0; r < block.rows; ++r) {
-      const std::uint32_t row_team = p.call_teams[call.first_team + p.rows[block.first_row + r].slot];
-      if (row_team == team)
-        append(c, block.first_row + r, id + player, latest);
-      else if (block.slots == 1)
-        break;
+    std::uint32_t id = call.first_id + player;
+    for (std::uint32_t r = block.first_row; r < block.first_row + block.rows; ++r) {
+      const std::uint32_t row_team = p.call_teams[call.first_team + p.rows[r].slot];
+      if (row_team == team) append(c, r, id, latest);
       id += players(p.teams[row_team]);
     }
   }

@@ -9,6 +9,9 @@
 
 namespace orrery {
 
+// The calls that each team plays in, ascending.
+std::vector<std::vector<std::uint32_t>> calls_by_team(const Program&);
+
 class RankView {
  public:
   static constexpr std::uint32_t none = ~0u;
@@ -18,10 +21,14 @@ class RankView {
     std::uint32_t previous = none;            // item before it on its stream
   };
 
+  // `calls`: those that the team plays in, ascending (calls_by_team); without it, one pass over all.
+  RankView(const Program&, const Timeline&, std::uint32_t team, std::uint32_t player,
+           std::span<const std::uint32_t> calls);
   RankView(const Program&, const Timeline&, std::uint32_t team, std::uint32_t player);
 
   std::span<const Item> items() const { return items_; }
   std::uint32_t streams() const { return streams_; }  // bit s: some item is on stream s
+  const Program& program() const { return *program_; }
   const Row& row(const Item& i) const { return program_->rows[i.row]; }
   Tick start(const Item& i) const { return timeline_->start[i.id]; }
   Tick end(const Item& i) const { return timeline_->end[i.id]; }
@@ -50,19 +57,25 @@ class RankView {
 template <class Visit>
 void RankView::for_each_member(const Item& item, Visit&& visit) const {
   const Program& p = *program_;
-  const auto role_of = [&](std::uint32_t team, const Row& row) -> const Team::InRole& {
+  const auto in_role = [&](std::uint32_t team, const Row& row) -> const Team::InRole& {
     return p.teams[team].roles[static_cast<std::size_t>(row.role)];
   };
-  const std::uint32_t meeting = role_of(team_, row(item)).meeting[player_];
+  const std::uint32_t meeting = in_role(team_, row(item)).meeting[player_];
   const Call& call = p.calls[item.call];
   const Block& block = p.blocks[call.block];
-  std::uint32_t id = call.first_id;
-  for (std::uint32_t r = block.first_row; r < block.first_row + block.rows; ++r) {
+  // Of a block of one slot, the members are in the item's row; else in all rows.
+  std::uint32_t first = block.first_row, last = block.first_row + block.rows, id = call.first_id;
+  if (block.slots == 1) {
+    id += (item.row - first) * static_cast<std::uint32_t>(p.teams[team_].players.size());
+    first = item.row;
+    last = first + 1;
+  }
+  for (std::uint32_t r = first; r < last; ++r) {
     const std::uint32_t team = p.call_teams[call.first_team + p.rows[r].slot];
+    const Team::InRole& in = in_role(team, p.rows[r]);
     const auto n = static_cast<std::uint32_t>(p.teams[team].players.size());
-    if (block.slots > 1 || r == item.row)
-      for (std::uint32_t i = 0; i < n; ++i)
-        if (role_of(team, p.rows[r]).meeting[i] == meeting) visit(team, i, id + i);
+    for (std::uint32_t i = 0; i < n; ++i)
+      if (in.meeting[i] == meeting) visit(team, i, id + i);
     id += n;
   }
 }

@@ -8,15 +8,16 @@
 namespace orrery {
 namespace {
 
-StageReport stage_report(const Subject& s, Tick makespan, std::uint32_t team) {
+StageReport stage_report(const Subject& s, Tick makespan, std::uint32_t team,
+                         std::span<const std::uint32_t> calls) {
   StageReport out;
   const Team& t = s.program.teams[team];
-  out.player = busiest_player(s.program, s.timeline, team);
+  out.player = busiest_player(s.program, s.timeline, team, calls);
   out.rank = t.players[out.player];
   out.ranks = std::accumulate(t.copies.begin(), t.copies.end(), std::int64_t{0});
   for (const VirtualStage& v : s.program.stages)
     if (v.team == team) out.layers += static_cast<int>(v.layers);
-  out.time = breakdown(s.program, s.timeline, makespan, team, out.player);
+  out.time = breakdown(RankView(s.program, s.timeline, team, out.player, calls), makespan);
   return out;
 }
 
@@ -121,8 +122,9 @@ Report make_report(const Subject& s, Origin origin) {
   add_names(s, r);
   r.makespan = makespan(s.timeline);
   r.step = step_at_scale(r.makespan, s.calibration, r.ranks);
+  const std::vector<std::vector<std::uint32_t>> calls = calls_by_team(s.program);
   for (std::uint32_t team = 0; team < s.program.teams.size(); ++team)
-    r.stages.push_back(stage_report(s, r.makespan, team));
+    r.stages.push_back(stage_report(s, r.makespan, team, calls[team]));
   const std::vector<StageMemory> memory = stage_memories(s.program, s.cluster, s.calibration);
   for (std::size_t i = 0; i < memory.size(); ++i) r.stages[i].memory = memory[i];
   const auto less = [](const StageReport& a, const StageReport& b) { return a.time.busy < b.time.busy; };

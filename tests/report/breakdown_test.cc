@@ -91,7 +91,7 @@ TEST(Breakdown, BusiestPlayerComputesLongest) {
     Timeline t;
     replay(random.p, random.prices(), workspace, t);
     for (std::uint32_t team = 0; team < random.p.teams.size(); ++team) {
-      const std::uint32_t busiest = busiest_player(random.p, t, team);
+      const std::uint32_t busiest = busiest_player(random.p, t, team, calls_by_team(random.p)[team]);
       const Tick most = breakdown(random.p, t, makespan(t), team, busiest).busy;
       for (std::uint32_t i = 0; i < random.p.teams[team].players.size(); ++i)
         ASSERT_LE(breakdown(random.p, t, makespan(t), team, i).busy, most) << "seed " << seed;
