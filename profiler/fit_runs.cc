@@ -11,13 +11,16 @@ namespace {
 
 const std::vector<Parameter>& table() {
   static const std::vector<Parameter> constants{
-      {"clock16", 1, 0.4, 1.2},           {"clock8", 1, 0.4, 1.2},
-      {"memory_efficiency", 0.75, 0.4, 1},{"memory_multiplier", 1, 0.5, 6},
+      {"clock16", 1, 0.4, 1.06},          {"clock8", 1, 0.4, 1.06},
+      {"memory_efficiency", 0.75, 0.4, 0.95}, {"memory_multiplier", 1, 0.5, 6},
       {"attention_multiplier", 1, 0.3, 3},{"pipelined_exposed", 0.4, 0.02, 1},
+      {"curve_multiplier", 1, 0.1, 1.2},
       {"network_efficiency", 0.92, 0.2, 1},{"slowdown_nvlink", 1.3, 1, 2},
       {"slowdown_network", 1.03, 1, 2},   {"tensor_launch_doubling", 5e-5, 1e-6, 1e-3},
       {"optimizer_fixed", 1e-3, 1e-5, 0.1},{"jitter", 0.005, 1e-4, 0.05},
       {"misaligned", 10, 1, 40},          {"message_far", 20e-6, 1e-6, 1e-2},
+      {"message_near", 1e-5, 1e-6, 1e-2}, {"launch_multiplier", 1, 0.1, 10},
+      {"accumulate_bytes", 6, 0.5, 20},   {"kernel_gap", 2.5e-6, 2e-7, 5e-5},
       {"ops.cross_entropy.forward.bytes", 38, 4, 80}};
   return constants;
 }

@@ -93,12 +93,14 @@ struct Calibration {
   double attention_both_over_forward = 0.82;  // rate of both together over a rate that was measured forward only
 
   std::vector<Curve> curves;
+  double curve_multiplier = 1;        // on their bandwidths: a site whose nodes have fewer links than the curves' had
   double pipelined_exposed = 1;       // share of a tensor collective that its matrix product does not hide
   double network_efficiency = 0.92;   // of a NIC's rate
   Seconds network_base{8.4e-6}, network_near_step{3.4e-6}, network_far_step{20e-6};  // of a ring over nodes
   double message_efficiency = 0.8;    // of the link inside a node
   Seconds message_near{10e-6}, message_far{20e-6};
   double slowdown_nvlink = 1, slowdown_network = 1;  // of compute while a data-parallel collective runs
+  double launch_multiplier = 1;       // on the table's launches
   Seconds tensor_launch_doubling{};   // host time of a tensor collective, for each doubling of the group
   double jitter = 0;                  // growth of the step for each doubling of ranks above jitter_ranks
   double jitter_ranks = 8;

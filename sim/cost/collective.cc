@@ -10,8 +10,8 @@ namespace {
 
 double number(Bytes b) { return static_cast<double>(b.v); }
 
-TransferTime by_curve(const Curve& c, Kind kind, Bytes bytes, std::uint32_t ranks) {
-  const double x = bus_factor(kind, ranks) * number(bytes) / c.bandwidth.v;
+TransferTime by_curve(const Curve& c, double multiplier, Kind kind, Bytes bytes, std::uint32_t ranks) {
+  const double x = bus_factor(kind, ranks) * number(bytes) / (c.bandwidth.v * multiplier);
   return {c.latency, {x + std::sqrt(c.ramp.v * x)}};
 }
 
@@ -28,7 +28,7 @@ TransferTime message(Bytes bytes, const GroupSignature& g, const Calibration& c,
 }
 
 double node_rate(const Calibration& c, const Node& node, Kind kind, std::uint32_t per_node) {
-  if (const Curve* curve = curve_for(c, kind, std::max(2u, per_node))) return curve->bandwidth.v;
+  if (const Curve* curve = curve_for(c, kind, std::max(2u, per_node))) return curve->bandwidth.v * c.curve_multiplier;
   return node.intra.bandwidth.v * c.message_efficiency;
 }
 
@@ -98,7 +98,7 @@ TransferTime transfer_time(Kind kind, Bytes bytes, const GroupSignature& g, cons
   if (g.size <= 1 || bytes.v <= 0) return {};
   if (kind == Kind::exchange || kind == Kind::send || kind == Kind::receive) return message(bytes, g, c, node);
   if (g.nodes == 1) {
-    if (const Curve* curve = curve_for(c, kind, g.size)) return by_curve(*curve, kind, bytes, g.size);
+    if (const Curve* curve = curve_for(c, kind, g.size)) return by_curve(*curve, c.curve_multiplier, kind, bytes, g.size);
     if (kind != Kind::all_to_all) return by_nccl(kind, bytes, g, c, node);
     return {c.message_near, {bus_factor(kind, g.size) * number(bytes) / (node.intra.bandwidth.v * c.message_efficiency)}};
   }

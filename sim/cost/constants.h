@@ -38,6 +38,7 @@ void for_each_constant(AnyCalibration& c, Visit&& visit) {
   visit("attention_multiplier", c.attention_multiplier);
   visit("attention_forward_share", c.attention_forward_share);
   visit("attention_both_over_forward", c.attention_both_over_forward);
+  visit("curve_multiplier", c.curve_multiplier);
   visit("pipelined_exposed", c.pipelined_exposed);
   visit("network_efficiency", c.network_efficiency);
   visit("network_base", c.network_base);
@@ -48,6 +49,7 @@ void for_each_constant(AnyCalibration& c, Visit&& visit) {
   visit("message_far", c.message_far);
   visit("slowdown_nvlink", c.slowdown_nvlink);
   visit("slowdown_network", c.slowdown_network);
+  visit("launch_multiplier", c.launch_multiplier);
   visit("tensor_launch_doubling", c.tensor_launch_doubling);
   visit("jitter", c.jitter);
   visit("jitter_ranks", c.jitter_ranks);

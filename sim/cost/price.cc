@@ -73,7 +73,7 @@ Price compute_price(const Op& op, const Calibration& c, const Device& device) {
     case OpKind::memory: flow = memory_bound_time(op, c, device.memory_bandwidth).v; break;
   }
   if (op.name == OpName::optimizer) fixed += c.optimizer_fixed.v;
-  return {to_ticks({fixed}), to_ticks({flow}), to_ticks(c.op(op.name, op.pass).launch)};
+  return {to_ticks({fixed}), to_ticks({flow}), to_ticks({c.launch_multiplier * c.op(op.name, op.pass).launch.v})};
 }
 
 Price transfer_price(const CostClass& k, const Calibration& c, const Node& node) {

@@ -1,7 +1,9 @@
 #include "sim/cost/read.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <variant>
 #include <vector>
 
 #include "sim/base/reader.h"
@@ -34,13 +36,15 @@ bool divides(std::string_view name) {
   constexpr std::string_view names[] = {"matmul16.efficiency", "matmul16.memory_efficiency", "matmul8.efficiency",
                                         "matmul8.memory_efficiency", "clock16", "clock8", "memory_efficiency",
                                         "attention_multiplier", "attention_both_over_forward", "network_efficiency",
-                                        "message_efficiency", "jitter_ranks"};
+                                        "message_efficiency", "curve_multiplier", "jitter_ranks"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
 class CalibrationReader {
  public:
-  CalibrationReader(Files& files, Calibration& into) : files_(files), c_(into) {}
+  CalibrationReader(Files& files, Calibration& into) : files_(files), c_(into) {
+    for_each_constant(c_, [&](std::string_view name, auto& value) { places_.emplace(name, &value); });
+  }
 
   void read(const std::string& file, int depth) {
     const Json document = parse_json(files_.text(file), file);
@@ -67,15 +71,18 @@ class CalibrationReader {
   void constants(const Reader& group) {
     const Provenance p = read_provenance(group);
     const Reader values = group.object("values");
-    for_each_constant(c_, [&](std::string_view name, auto& value) {
-      if (!values.has(name)) return;
-      once(values, name, std::string(name));
-      read_into(values, name, value);
-      double number = 0;
-      if (divides(name) && get_constant(c_, name, number) && number == 0) values.fail_at(name, "more than 0");
-      c_.provenance[std::string(name)] = p;
-    });
-    values.done();
+    for (const std::string& name : values.keys()) {
+      const auto at = places_.find(name);
+      if (at == places_.end()) {
+        const auto close = nearest(name, constant_names());
+        values.fail_at(name, "the name of a constant" + (close ? ", such as \"" + *close + "\"" : ""));
+      }
+      once(values, name, name);
+      std::visit([&](auto* value) { read_into(values, name, *value); }, at->second);
+      if (const auto* number = std::get_if<double*>(&at->second); number && **number == 0 && divides(name))
+        values.fail_at(name, "more than 0");
+      c_.provenance[name] = p;
+    }
     group.done();
   }
 
@@ -129,6 +136,7 @@ class CalibrationReader {
 
   Files& files_;
   Calibration& c_;
+  std::map<std::string, std::variant<double*, Seconds*, Bytes*>> places_;  // of c_, by name
   std::set<std::string> seen_;   // in the file being read
 };
 
