@@ -109,7 +109,6 @@ class Compilation {
   std::vector<FinishBlock> for_each_team(FinishBlock (FinishEmitter::*emit)(const TeamStages&));
 
   const Model& model_;
-  const Training& training_;
   const Plan& plan_;
   Program& out_;
   Compiler::Work& work_;
@@ -127,13 +126,12 @@ class Compilation {
 Compilation::Compilation(const Model& model, const Training& training, const Plan& plan, Program& out,
                          ClassTable& classes, Compiler::Work* work)
     : model_(model),
-      training_(training),
       plan_(plan),
       out_(out),
       work_(*work),
       builder_(out, classes),
-      emitter_(out, builder_, model, training, plan),
-      finish_(builder_, emitter_, model, training, plan),
+      emitter_(builder_, model, training, plan),
+      finish_(builder_, emitter_, training, plan),
       pp_(static_cast<std::uint32_t>(plan.pp)),
       chunks_(pp_ * static_cast<std::uint32_t>(plan.virtual_stages)),
       micro_batches_(static_cast<std::uint32_t>(micro_batches(training, plan))),

@@ -24,9 +24,8 @@ struct FinishBlock {
 
 class FinishEmitter {
  public:
-  FinishEmitter(BlockBuilder& builder, StageEmitter& stages, const Model& model, const Training& training,
-                const Plan& plan)
-      : builder_(builder), stages_(stages), model_(model), training_(training), plan_(plan) {}
+  FinishEmitter(BlockBuilder& builder, StageEmitter& stages, const Training& training, const Plan& plan)
+      : builder_(builder), stages_(stages), training_(training), plan_(plan) {}
 
   bool has_begin(const StageBlocks&) const;
   // The beginning of a virtual stage: brings the tokens to the device (the last row), gathers updated
@@ -47,7 +46,6 @@ class FinishEmitter {
 
   BlockBuilder& builder_;
   StageEmitter& stages_;
-  const Model& model_;
   const Training& training_;
   const Plan& plan_;
   std::vector<std::pair<std::uint32_t, Tensor>> named_;  // persistent buffers of the block, by home and chunk

@@ -18,10 +18,9 @@ Shape flat(std::int64_t elements) { return {{elements, 1, 1, 1}}; }
 
 }  // namespace
 
-StageEmitter::StageEmitter(Program& program, BlockBuilder& builder, const Model& model,
-                           const Training& training, const Plan& plan)
-    : program_(program),
-      builder_(builder),
+StageEmitter::StageEmitter(BlockBuilder& builder, const Model& model, const Training& training,
+                           const Plan& plan)
+    : builder_(builder),
       model_(model),
       training_(training),
       plan_(plan),

@@ -56,7 +56,7 @@ struct StageBlocks {
 
 class StageEmitter {
  public:
-  StageEmitter(Program&, BlockBuilder&, const Model&, const Training&, const Plan&);
+  StageEmitter(BlockBuilder&, const Model&, const Training&, const Plan&);
 
   // Fills in the units of a shape.
   void list_units(StageBlocks&);
@@ -109,7 +109,6 @@ class StageEmitter {
   std::size_t head_unit_index(const StageBlocks& s) const;
   Op edge(OpName, Pass, bool accumulate = false) const;
 
-  Program& program_;
   BlockBuilder& builder_;
   const Model& model_;
   const Training& training_;
