@@ -20,7 +20,7 @@ namespace orrery::reference {
 class SharedEngine {
  public:
   SharedEngine(const Program& p, std::span<const Price> prices, const SharedInput& input)
-      : p_(p), prices_(prices), input_(input) {
+      : prices_(prices), input_(input) {
     for_each_instruction(p, [&](const Instruction& i) {
       const auto id = static_cast<std::uint32_t>(all_.size());
       all_.push_back(i);
@@ -146,7 +146,6 @@ class SharedEngine {
     }
   }
 
-  const Program& p_;
   std::span<const Price> prices_;
   const SharedInput& input_;
   std::vector<Instruction> all_;
