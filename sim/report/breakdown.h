@@ -18,14 +18,16 @@
 namespace orrery {
 
 enum class Category : std::uint8_t {
+  // The compute stream: linears; the attention core, fused or not; the rest.
   matmul,
   attention,
-  elementwise,  // attention: the core, fused or not
+  elementwise,
+  // Exposed communication, by dimension.
   tensor,
   context,
   expert,
   data,
-  pipeline,  // exposed communication
+  pipeline,
   bubble,
   optimizer,
   host,       // launches, host work, copies between device and host
