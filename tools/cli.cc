@@ -51,23 +51,27 @@ Command* find_command(int argc, const char* const* argv, const Commands& command
                    " (orrery --help lists all)");
 }
 
-[[noreturn]] void explain(const CLI::ParseError& error, const Command* command, const std::vector<Flag>& flags,
-                          const CLI::App& app) {
-  std::string help = command ? " (orrery " + std::string(command->name()) + " --help)" : " (orrery --help)";
-  const std::vector<std::string> extras =
-      (command ? app.get_subcommand(std::string(command->name())) : &app)->remaining();
-  if (error.get_name() == "ExtrasError" && !extras.empty()) {
-    const std::string unknown = extras.front().substr(0, extras.front().find('='));
-    std::vector<std::string> candidates;
-    for (const Flag& f : flags)
-      if (!positional(f)) candidates.push_back(long_name(f));
-    if (unknown.starts_with("-"))
-      throw UsageError("no flag " + unknown + suggestion(unknown, candidates) + help);
-    throw UsageError("unexpected argument " + unknown + help);
-  }
+std::string where_to_look(const Command* command) {
+  return command ? " (orrery " + std::string(command->name()) + " --help)" : " (orrery --help)";
+}
+
+// What the command line holds beyond the declared flags and arguments.
+void refuse_extras(std::vector<std::string> extras, const Command* command, const std::vector<Flag>& flags) {
+  if (extras.empty()) return;
+  const auto is_flag = [](const std::string& s) { return s.size() > 1 && s.front() == '-'; };
+  const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
+  if (flag == extras.end()) throw UsageError("unexpected argument " + extras.front() + where_to_look(command));
+  const std::string unknown = flag->substr(0, flag->find('='));
+  std::vector<std::string> candidates;
+  for (const Flag& f : flags)
+    if (!positional(f)) candidates.push_back(long_name(f));
+  throw UsageError("no flag " + unknown + suggestion(unknown, candidates) + where_to_look(command));
+}
+
+[[noreturn]] void explain(const CLI::ParseError& error, const Command* command) {
   std::string what = error.what();
   std::replace(what.begin(), what.end(), '\n', ' ');
-  throw UsageError(what + help);
+  throw UsageError(what + where_to_look(command));
 }
 
 void describe_program(CLI::App& app) {
@@ -114,6 +118,7 @@ Command* parse_command_line(int argc, const char* const* argv, const Commands& c
     flags = command->flags();
     for (Flag& f : shared_flags(*command, globals)) flags.push_back(std::move(f));
     for (const Flag& f : flags) add(*sub, f);
+    sub->allow_extras();
   }
   if (argc < 2) {
     said = app.help();
@@ -128,8 +133,10 @@ Command* parse_command_line(int argc, const char* const* argv, const Commands& c
     said = "orrery " + std::string(version) + "\n";
     return nullptr;
   } catch (const CLI::ParseError& error) {
-    explain(error, wanted, flags, app);
+    if (wanted) refuse_extras(app.get_subcommand(std::string(wanted->name()))->remaining(), wanted, flags);
+    explain(error, wanted);
   }
+  refuse_extras(app.get_subcommand(std::string(wanted->name()))->remaining(), wanted, flags);
   return wanted;
 }
 

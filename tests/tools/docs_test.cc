@@ -2,7 +2,9 @@
 // well unless "# exit code N" stands behind it.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/tools/shell.h"
 
@@ -35,19 +37,46 @@ int promised_code(const std::string& command) {
   return at == std::string::npos ? 0 : std::stoi(command.substr(at + mark.size()));
 }
 
+bool shows(const Step& step, const Outcome& outcome) {
+  Outcome shown = outcome;
+  shown.code = 0;
+  std::vector<std::string> expected = step.expected;
+  expected.push_back("...");  // what is shown may end early
+  return step.expected.empty() || difference(expected, lines_of(shown)).empty();
+}
+
+// Puts as many lines of what a command says now as the page showed, where that no longer holds.
+void rewrite(const std::string& page, const Scratch& scratch) {
+  std::string text = read_text(page);
+  for (const Step& step : parse_transcript(console_blocks(text))) {
+    if (step.expected.empty()) continue;
+    const Outcome outcome = scratch.run(step.command);
+    if (shows(step, outcome)) continue;
+    std::string before = "$ " + step.command + "\n", after = before;
+    for (const std::string& line : step.expected) before += line + "\n";
+    const std::vector<std::string> now = lines_of({outcome.out, "", 0});
+    const bool cut = step.expected.back() == "...";
+    const std::size_t lines = std::min(now.size(), step.expected.size() - (cut ? 1 : 0));
+    for (std::size_t i = 0; i < lines; ++i) after += now[i] + "\n";
+    if (cut) after += "...\n";
+    const std::size_t at = text.find(before);
+    ASSERT_NE(at, std::string::npos) << before;
+    text.replace(at, before.size(), after);
+  }
+  std::ofstream(page) << text;
+}
+
 class Docs : public testing::TestWithParam<std::string> {};
 
 TEST_P(Docs, CommandsDoWhatIsShown) {
+  const std::string page = ORRERY_SOURCE_DIR "/" + GetParam();
   const Scratch scratch("docs-" + std::filesystem::path(GetParam()).stem().string());
-  for (Step step : parse_transcript(console_blocks(read_text(ORRERY_SOURCE_DIR "/" + GetParam())))) {
+  if (std::getenv("ORRERY_REWRITE_TRANSCRIPTS")) return rewrite(page, scratch);
+  for (Step step : parse_transcript(console_blocks(read_text(page)))) {
     while (!step.expected.empty() && step.expected.back().empty()) step.expected.pop_back();
     const Outcome outcome = scratch.run(step.command);
     EXPECT_EQ(outcome.code, promised_code(step.command)) << "$ " << step.command << "\n" << outcome.err;
-    if (step.expected.empty()) continue;
-    step.expected.push_back("...");  // what is shown may end early
-    Outcome shown = outcome;
-    shown.code = 0;
-    EXPECT_EQ(difference(step.expected, lines_of(shown)), "") << "$ " << step.command;
+    EXPECT_TRUE(shows(step, outcome)) << "$ " << step.command << "\n" << outcome.out << outcome.err;
   }
 }
 
