@@ -1,9 +1,8 @@
 // What failures and checkpoints leave of a long run. Failures are a Poisson process of rate ranks / MTBF; a
 // checkpoint stalls the run for d, every t of useful time; a failure costs a restart R and what was computed
 // since the last checkpoint. With M the mean time between failures of the whole run:
-//   expected time per useful time = exp(R/M) * M * (exp((t + d)/M) - 1) / t      (exact for the exponential
-//   law)
-// Intervals: Young 1974, sqrt(2 d M); Daly 2006, sqrt(2 d M) * (1 + sqrt(d/2M)/3 + d/18M) - d for d < 2M,
+//   elapsed time per useful time = exp(R/M) * M * (exp((t + d)/M) - 1) / t   (exact)
+// Intervals: Young 1974, sqrt(2 d M); Daly 2006, sqrt(2 d M) * (1 + sqrt(d/2M)/3 + d/18M) - d if d < 2M,
 // else M.
 #pragma once
 #include "sim/cluster/cluster.h"

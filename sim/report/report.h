@@ -3,8 +3,7 @@
 //   step           the Timeline's makespan, times the calibration's growth at scale (stragglers)
 //   tokens/s       global batch * sequence / step
 //   TFLOP/s, MFU   FLOPs of the model by a named convention / step / ranks, over the dense peak of the
-//   precision
-//                  that computes; HFU counts the FLOPs that the Program executes, recomputation included
+//                  precision that computes; HFU counts what the Program executes, recomputation included
 //   where          the busiest stage's breakdown; bubble_fraction is its bubble over the step
 #pragma once
 #include <array>

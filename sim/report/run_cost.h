@@ -1,11 +1,11 @@
 // Days, dollars and energy of a whole run.
 //
-// Power of a node: P_host + sum over GPUs of P_idle + (P_max - P_idle) * busy, with busy the share of the
-// step in which the GPU computes. P_host 1.8 kW and P_idle 85 W are the middles of the ranges 1.6-2 kW (a
-// node of 8 GPUs) and 70-100 W that measurements of 8-GPU nodes give (arXiv 2412.08602, 2506.14551); they are
-// assumed for others. Check: an H100 node at full load then draws 7.4 kW; measured under intense training: 76
-// % of 10.2 kW. Facilities multiply by PUE. The price of a GPU-hour is taken to include energy, so that the
-// two are never added.
+// Power of a node: P_host + sum over GPUs of P_idle + (P_max - P_idle) * busy, with busy the share
+// of the step in which the GPU computes. P_host 1.8 kW (a node of 8 GPUs) and P_idle 85 W are the
+// middles of the ranges 1.6-2 kW and 70-100 W that measurements give (arXiv 2412.08602,
+// 2506.14551); they are assumed for others. Check: an H100 node at full load draws 7.4 kW;
+// measured under intense training, 76 % of 10.2 kW. Facilities multiply by PUE. The price of a
+// GPU-hour is taken to include energy, so that the two are never added.
 #pragma once
 #include "sim/cluster/cluster.h"
 
