@@ -18,8 +18,8 @@
 namespace orrery {
 namespace {
 
-// A price that depends on what the class is, so that folded and unfolded Programs have the same. Tokens arrive
-// for nothing, so that nothing is left to the host.
+// A price that depends on what the class is, so that folded and unfolded Programs have the same. Tokens
+// arrive for nothing, so that nothing is left to the host.
 std::vector<Price> prices(const Program& p) {
   std::vector<Price> out;
   for (const CostClass& c : p.classes) {
