@@ -186,11 +186,13 @@ void map_overlap(const Mapping& m, Plan& plan) {
   const std::string& text = m.run.parallel.overlap;
   plan.attention = m.stack.attention;
   plan.tensor_overlap = m.stack.tensor_overlap;
-  if (contains(text, "tp overlap off")) plan.tensor_overlap = TensorOverlap::backward;
+  // "off in yaml" is a template that launchers override: the measured steps are those of overlapped runs.
+  const bool template_only = contains(text, "off in yaml");
+  if (contains(text, "tp overlap off") && !template_only) plan.tensor_overlap = TensorOverlap::backward;
   plan.overlap_gradients = m.stack.overlap_gradients == GradientOverlap::always ||
                            (m.stack.overlap_gradients == GradientOverlap::without_pipeline && plan.pp == 1);
   plan.overlap_parameters = m.stack.overlap_parameters;
-  plan.receive_ahead = contains(text, "p2p overlap off") ? 0 : m.stack.receive_ahead;
+  plan.receive_ahead = contains(text, "p2p overlap off") && !template_only ? 0 : m.stack.receive_ahead;
   plan.early_stop = m.stack.early_stop;
   // Megatron-LM, distributed_data_parallel.py: buckets of max(40 M, 1 M * data-parallel ranks) parameters.
   plan.bucket_parameters = std::max<std::int64_t>(40'000'000, 1'000'000 * std::int64_t{plan.dp} * plan.cp);
