@@ -2,7 +2,7 @@
 # include that base may have, the same copy builds.
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 file(REMOVE_RECURSE ${SCRATCH})
-foreach(part CMakeLists.txt sim planner tools tests/CMakeLists.txt)
+foreach(part CMakeLists.txt sim planner profiler tools tests/CMakeLists.txt)
   get_filename_component(folder ${part} DIRECTORY)
   file(COPY ${SOURCE}/${part} DESTINATION ${SCRATCH}/source/${folder})
 endforeach()
@@ -17,7 +17,7 @@ endfunction()
 include_in_base(sim/base/units.h)
 run(${CMAKE_COMMAND} --build ${SCRATCH}/build --target orrery_base)
 
-foreach(wrong planner/search sim/plan/plan sim/scenario)
+foreach(wrong planner/search sim/plan/plan sim/scenario tools/disk)
   include_in_base(${wrong}.h)
   execute_process(COMMAND ${CMAKE_COMMAND} --build ${SCRATCH}/build --target orrery_base
     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)

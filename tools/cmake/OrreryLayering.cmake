@@ -1,6 +1,6 @@
 # Makes a wrong include an error. All rooms share one include directory, the project's root; so each room gets, in
 # front of it, a directory with a stand-in for every header that it must not see: those of rooms that it does not
-# use, directly or through others. A stand-in is one line: #error "planner must not be included from base".
+# use, directly or through others, and those of tools/. A stand-in is one line: #error "planner must not be included from base".
 # Call once all rooms are declared.
 
 # All rooms that `room` uses, itself included, into `out`.
@@ -26,13 +26,17 @@ function(orrery_enforce_layering)
     get_target_property(directory orrery_${room} SOURCE_DIR)
     file(GLOB headers_of_${room} RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${directory}/*.h)
   endforeach()
+  file(GLOB headers_of_tools RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/*.h)
   foreach(room ${rooms})
     orrery_rooms_used(${room} used)
     set(wall ${PROJECT_BINARY_DIR}/layering/${room})
     file(GLOB_RECURSE stale RELATIVE ${wall} ${wall}/*.h)
     get_target_property(own orrery_${room} SOURCE_DIR)
-    foreach(other ${rooms})
-      get_target_property(theirs orrery_${other} SOURCE_DIR)
+    foreach(other ${rooms} tools)
+      set(theirs ${PROJECT_SOURCE_DIR}/tools)
+      if(NOT other STREQUAL "tools")
+        get_target_property(theirs orrery_${other} SOURCE_DIR)
+      endif()
       if(other IN_LIST used OR theirs STREQUAL own)
         continue()
       endif()
