@@ -156,12 +156,11 @@ Found kept_weights(const Plan& plan) {
   return {};
 }
 
-// What a Program can hold: a team's slot has 8 bits, a place of a stash and a buffer of a block 16, an
-// instruction's id
-// 32. Rows and buffers of a layer are bounded from above (tests/plan holds them against compile()).
+// What a Program can hold: a team's slot has 8 bits, a place of a stash and a buffer of a block 16. A step of
+// 2^28 instructions has a timeline of 4 GiB; ids have 32 bits, so that some ranks a stage may differ. Rows
+// and buffers of a layer are bounded from above (tests/plan holds the bounds against compile()).
 Found sizes(const Model& model, const Training& training, const Plan& plan) {
-  constexpr std::int64_t most_slots = 256, most_places = 65'536, most_passes = 4'194'304,
-                         most_ids = 4'294'967'295;
+  constexpr std::int64_t most_slots = 256, most_places = 65'536, most_instructions = 268'435'456;
   const std::int64_t m = micro_batches(training, plan), chunks = std::int64_t{plan.pp} * plan.virtual_stages;
   if (plan.pp > most_slots)
     return unsupported("/pp", "more than 256 pipeline stages (" + number(plan.pp) + ")");
@@ -170,11 +169,6 @@ Found sizes(const Model& model, const Training& training, const Plan& plan) {
                        "more than 256 virtual stages a rank (" + number(plan.virtual_stages) + ")");
   if (plan.schedule == Schedule::gpipe && m > most_places)
     return unsupported("/schedule", "GPipe with more than 65,536 micro-batches (" + number(m) + ")");
-  if (m > most_passes / chunks) {
-    return unsupported("/micro_batch",
-                       "more than 4,194,304 passes of micro-batches through virtual stages (" + number(m) +
-                           " x " + number(chunks) + ")");
-  }
   const std::vector<int> layers = stage_layers(model, plan);
   const std::int64_t longest = *std::max_element(layers.begin(), layers.end());
   const std::int64_t buffers = longest * (48 + 2 * std::int64_t{plan.cp}) + 64;
@@ -183,10 +177,10 @@ Found sizes(const Model& model, const Training& training, const Plan& plan) {
                                   " layers with cp = " + number(plan.cp) + ": up to " + number(buffers) +
                                   " buffers in a pass, more than 65,536");
   }
-  const std::int64_t ids = m * (model.depth() * (64 + 6 * std::int64_t{plan.cp}) + 64 * chunks);
-  if (ids > most_ids)
-    return unsupported("/micro_batch",
-                       "a step of up to " + number(ids) + " instructions, more than 4,294,967,295");
+  const std::int64_t rows = m * (model.depth() * (64 + 6 * std::int64_t{plan.cp}) + 64 * chunks);
+  if (rows > most_instructions)
+    return unsupported("/micro_batch", "a step of up to " + number(rows) +
+                                           " instructions of one rank a stage, more than 268,435,456");
   return {};
 }
 
