@@ -1,5 +1,6 @@
 #include "sim/report/explain.h"
 
+#include <algorithm>
 #include <array>
 
 #include "sim/base/error.h"
@@ -137,10 +138,10 @@ void append(const Reason& r, const std::string& indent, const std::string& below
 std::span<const std::string_view> explained_metrics() { return names; }
 
 Reason explain(const Subject& s, const Report& r, std::string_view metric) {
-  for (const Entry& e : entries)
-    if (e.metric == metric) return e.explain(s, r);
-  ORRERY_CHECK(!"a metric of explained_metrics()");
-  return {};
+  const auto entry =
+      std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.metric == metric; });
+  ORRERY_CHECK(entry != entries.end());
+  return entry->explain(s, r);
 }
 
 std::string text(const Reason& r, int depth) {
