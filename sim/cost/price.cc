@@ -17,6 +17,14 @@ namespace {
   fail({c.name, "", 0}, "a calibration for " + what);
 }
 
+// An instruction of more than a quarter of an hour is a slip in a bandwidth or a shape, and sums of such overflow.
+constexpr double longest = 1000;
+
+Tick ticks(double seconds, const Calibration& c, std::string_view what) {
+  if (!(seconds < longest)) fail({c.name, "", 0}, "devices and links that take less than 1000 s for one instruction", what);
+  return to_ticks({seconds});
+}
+
 bool unfused_core(OpName op) { return op == OpName::scores || op == OpName::context; }
 
 FlopsPerSecond peak(const Device& device, DType dtype) {
@@ -73,7 +81,8 @@ Price compute_price(const Op& op, const Calibration& c, const Device& device) {
     case OpKind::memory: flow = memory_bound_time(op, c, device.memory_bandwidth).v; break;
   }
   if (op.name == OpName::optimizer) fixed += c.optimizer_fixed.v;
-  return {to_ticks({fixed}), to_ticks({flow}), to_ticks({c.launch_multiplier * c.op(op.name, op.pass).launch.v})};
+  const std::string_view what = name(op.name);
+  return {ticks(fixed, c, what), ticks(flow, c, what), ticks(c.launch_multiplier * c.op(op.name, op.pass).launch.v, c, what)};
 }
 
 Price transfer_price(const CostClass& k, const Calibration& c, const Node& node) {
@@ -85,13 +94,14 @@ Price transfer_price(const CostClass& k, const Calibration& c, const Node& node)
   Seconds launch{};
   if (k.role == Role::tensor && k.group.size > 1)
     launch.v = c.tensor_launch_doubling.v * log2(static_cast<double>(k.group.size));
-  return {to_ticks(t.fixed), to_ticks(t.flow), to_ticks(launch)};
+  const std::string_view what = name(k.kind);
+  return {ticks(t.fixed.v, c, what), ticks(t.flow.v, c, what), ticks(launch.v, c, what)};
 }
 
 // Between a device and its host: bytes over the host link.
-Price copy_price(const CostClass& k, const Node& node) {
+Price copy_price(const CostClass& k, const Calibration& c, const Node& node) {
   if (node.host_bandwidth.v <= 0) return {};
-  return {{}, to_ticks({static_cast<double>(k.bytes.v) / node.host_bandwidth.v}), {}};
+  return {{}, ticks(static_cast<double>(k.bytes.v) / node.host_bandwidth.v, c, "copy"), {}};
 }
 
 void constants_of_op(const Op& op, const Calibration& c, std::vector<std::string>& out) {
@@ -132,7 +142,7 @@ void constants_of_transfer(const CostClass& k, const Calibration& c, std::vector
 Price price(const CostClass& k, const Calibration& c, const Cluster& cluster) {
   if (k.kind == Kind::compute) return compute_price(k.op, c, cluster.groups[k.device].node.device);
   if (is_meeting(k.kind)) return transfer_price(k, c, cluster.groups[k.group.node_group].node);
-  if (k.kind == Kind::copy) return copy_price(k, cluster.groups[k.device].node);
+  if (k.kind == Kind::copy) return copy_price(k, c, cluster.groups[k.device].node);
   return {};
 }
 

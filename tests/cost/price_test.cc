@@ -145,6 +145,13 @@ TEST_F(Prices, WhatCannotBePricedSaysSo) {
   EXPECT_NE(message(attention, h100_node()).find("no rates of kernel \"fa9\""), std::string::npos);
 }
 
+TEST_F(Prices, ImpossiblySlowLinksAreAnErrorOfTheInput) {
+  Node n = h100_node();
+  n.nics.bandwidth = {1};
+  const auto far = [&] { price(collective(Kind::all_gather, Role::data, 1 << 30, group(2, 1)), c, cluster(n)); };
+  EXPECT_THROW(far(), InputError);
+}
+
 TEST_F(Prices, PipelinedCollectivesShowTheirExposedShare) {
   CostClass k = collective(Kind::all_gather, Role::tensor, 1 << 28, group(1, 8));
   const double whole = seconds(price(k, c, h100s).total());
