@@ -119,7 +119,14 @@ std::string markdown_rule(std::size_t cells) {
   return out + "\n";
 }
 
-std::map<std::string, std::size_t> reasons(const Accuracy& a) { return a.total.unsupported; }
+constexpr const char* preface =
+    "# Accuracy\n\n"
+    "Written by `orrery validate scenarios/measured --md docs/accuracy.md`; the runs and their sources are under\n"
+    "`scenarios/measured/`. Each published run is simulated as its source declares it, with the calibration of its\n"
+    "software generation and device (`scenarios/stacks.json`). No run has a constant of its own: a calibration holds a few\n"
+    "fitted constants, each with the runs that set it, and errors are given apart for *held-out* runs, which set none. An error\n"
+    "is predicted over measured, less one; *worst* and *bias* (the mean) keep their sign. What the model leaves out, and\n"
+    "which errors come from it, is in [model.md](model.md).\n\n";
 
 }  // namespace
 
@@ -164,14 +171,14 @@ std::string validation_text(std::span<const ValidatedRun> runs, const Accuracy& 
     out += "\n" + columns(rows);
   }
   if (!a.total.unsupported.empty()) out += "\nNot supported:\n";
-  for (const auto& [reason, count] : reasons(a)) out += number("%6.0f  ", static_cast<double>(count)) + reason + "\n";
+  for (const auto& [reason, count] : a.total.unsupported) out += number("%6.0f  ", static_cast<double>(count)) + reason + "\n";
   return out;
 }
 
 std::string validation_markdown(std::span<const ValidatedRun> runs, const Accuracy& a) {
   std::vector<std::string> head = titles;
   head[0] = "source";
-  std::string out = "## Step time by source\n\n" + markdown_row(head) + markdown_rule(head.size());
+  std::string out = std::string(preface) + "## Step time by source\n\n" + markdown_row(head) + markdown_rule(head.size());
   for (const SourceAccuracy& s : a.sources)
     if (s.all.points > 0) out += markdown_row(source_cells(s));
   out += markdown_row(source_cells(a.total));
@@ -187,7 +194,7 @@ std::string validation_markdown(std::span<const ValidatedRun> runs, const Accura
   }
   if (!a.total.unsupported.empty()) {
     out += "\n## Not supported\n\n" + markdown_row({"reason", "runs"}) + markdown_rule(2);
-    for (const auto& [reason, count] : reasons(a)) out += markdown_row({reason, std::to_string(count)});
+    for (const auto& [reason, count] : a.total.unsupported) out += markdown_row({reason, std::to_string(count)});
   }
   out += "\n## Every run\n\n" +
          markdown_row({"run", "predicted", "measured", "error", "memory predicted", "measured", "sets constants"}) + markdown_rule(7);
