@@ -1,7 +1,6 @@
 #include "profiler/calibrate.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "sim/cost/constants.h"
 
@@ -13,12 +12,6 @@ void record(Calibration& c, const std::string& name, Evidence evidence, const st
 }
 
 }  // namespace
-
-double rounded(double v) {
-  if (v == 0) return 0;
-  const double scale = std::pow(10.0, 3 - std::floor(std::log10(std::abs(v))));
-  return std::round(v * scale) / scale;
-}
 
 std::vector<FitLine> calibrate_kernels(Calibration& c, const Device& device, const KernelPoints& points) {
   std::vector<FitLine> lines;

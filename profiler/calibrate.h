@@ -22,7 +22,4 @@ struct FitLine {
 
 std::vector<FitLine> calibrate_kernels(Calibration& calibration, const Device& device, const KernelPoints& points);
 
-// v to four significant digits.
-double rounded(double v);
-
 }  // namespace orrery

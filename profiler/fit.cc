@@ -153,6 +153,12 @@ Errors errors(std::span<const double> predicted, std::span<const double> measure
   return e;
 }
 
+double rounded(double v) {
+  if (v == 0) return 0;
+  const double scale = std::pow(10.0, 3 - std::floor(std::log10(std::abs(v))));
+  return std::round(v * scale) / scale;
+}
+
 Fit fit(std::span<const Parameter> parameters, std::span<const double> measured, const Predict& predict,
         const FitOptions& options) {
   for (const Parameter& p : parameters) ORRERY_CHECK(p.low > 0 && p.low <= p.start && p.start <= p.high);

@@ -40,6 +40,9 @@ struct Fit {
 // Fills one predicted time a measured one.
 using Predict = std::function<void(std::span<const double> values, std::span<double> predicted)>;
 
+// v to four significant digits, as files show constants.
+double rounded(double v);
+
 Fit fit(std::span<const Parameter>, std::span<const double> measured, const Predict&, const FitOptions& = {});
 
 }  // namespace orrery

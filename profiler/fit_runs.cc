@@ -65,11 +65,11 @@ RunFit fit_runs(const Calibration& start, std::span<const std::string> names, st
     const Calibration c = with(values);
     for (std::size_t i = 0; i < predicted.size(); ++i) predicted[i] = predict(i, c);
   }, fit_options);
-  out.values = found.values;
+  for (double v : found.values) out.values.push_back(rounded(v));
   out.before = found.before;
-  out.after = found.after;
-  out.calibration = with(found.values);
+  out.calibration = with(out.values);
   for (std::size_t i = 0; i < measured.size(); ++i) out.predicted.push_back(predict(i, out.calibration));
+  out.after = errors(out.predicted, measured);
   for (const std::string& name : names) out.calibration.provenance[name] = {Evidence::calibrated, options.source};
   return out;
 }
