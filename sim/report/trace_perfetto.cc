@@ -116,19 +116,21 @@ class Perfetto {
   void slice(const TracedRank& r, const RankView& view, const RankView::Item& i) {
     const Row& row = view.row(i);
     const std::uint64_t track = track_uuid(r, static_cast<std::uint32_t>(row.stream));
-    const auto [named, fresh] = names_.try_emplace(slice_name(p_, row), names_.size() + 1);
+    const auto interning = names_.try_emplace(slice_name(p_, row), names_.size() + 1);
+    const std::pair<const std::string, std::uint64_t>& named = *interning.first;
+    const bool fresh = interning.second;
     packet(needs_state, [&](pbf_writer& w) {
       w.add_uint64(packet_field::timestamp, nanoseconds(view.start(i)));
       if (fresh) {
         pbf_writer interned(w, packet_field::interned_data);
         pbf_writer entry(interned, interned_field::event_names);
-        entry.add_uint64(interned_field::iid, named->second);
-        entry.add_string(interned_field::name, named->first);
+        entry.add_uint64(interned_field::iid, named.second);
+        entry.add_string(interned_field::name, named.first);
       }
       pbf_writer event(w, packet_field::track_event);
       event.add_enum(event_field::type, event_field::slice_begin);
       event.add_uint64(event_field::track_uuid, track);
-      event.add_uint64(event_field::name_iid, named->second);
+      event.add_uint64(event_field::name_iid, named.second);
       const std::string_view category = category_word(row);
       event.add_string(event_field::categories, category.data(), category.size());
       if (row.kind == Kind::send || row.kind == Kind::receive)
