@@ -9,7 +9,7 @@ namespace orrery {
 namespace {
 
 // What tells runs of one source apart, where they differ in it.
-constexpr std::size_t aspects = 4;
+constexpr std::size_t aspects = 4, release = 0;  // the release is always told
 std::array<std::string, aspects> aspects_of(const MeasuredRun& run) {
   const bool fp8 = contains(run.precision, "fp8") || contains(run.precision, "float8");
   const std::int64_t sequence = run.model.sequence.value_or(0);
@@ -106,7 +106,7 @@ Accuracy accuracy(std::span<const ValidatedRun> runs) {
     if (const auto flags = differ.find(v.run.source); v.supported && flags != differ.end()) {
       const auto values = aspects_of(v.run);
       for (std::size_t i = 0; i < aspects; ++i)
-        if (flags->second[i] && !values[i].empty()) name += ", " + values[i];
+        if ((i == release || flags->second[i]) && !values[i].empty()) name += ", " + values[i];
     }
     sources.of(name).add(v);
     families.of(v.run.family).add(v);

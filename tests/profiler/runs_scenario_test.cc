@@ -88,7 +88,7 @@ TEST_F(Mapped, LayersThatFitOnlyWithTheEdgesTakeAPlaceForEach) {
 TEST_F(Mapped, WhatIsNotSupportedSaysWhy) {
   const std::string base = R"("dp":1,"tp":1,"pp":8,"mbs":1,"gbs":8,)";
   EXPECT_EQ(map(row(base + R"("recompute":"none","schedule":"ZB-1p")")).reason, "not supported yet: the schedule ZB-1p");
-  EXPECT_EQ(map(row(base)).reason, "the row does not state parallel.recompute");
+  EXPECT_EQ(map(row(base + R"("zero":"none")")).reason, "the row does not state parallel.recompute");
   EXPECT_EQ(map(row(base + R"("recompute":"modules: mlp")")).reason, "not supported yet: recompute \"modules: mlp\"");
   EXPECT_EQ(map(row(base + R"("recompute":"none")", R"("layers":24,"moe":{"experts":8})")).reason, "not priced yet: mixture of experts");
   EXPECT_EQ(map(row(R"("dp":2,"tp":8,"pp":1,"mbs":4,"gbs":8,"recompute":"none")")).reason,
