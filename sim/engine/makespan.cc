@@ -28,12 +28,17 @@ void number_rows(const Program& p, std::vector<std::uint32_t>& rows, std::vector
   first.push_back(static_cast<std::uint32_t>(next));
 }
 
+// Forgets the rows marked for the Program before: fewer than all rows.
+void unmark(std::vector<std::uint32_t>& rows, std::vector<std::uint32_t>& index, std::size_t size) {
+  for (const std::uint32_t row : rows) index[row] = none;
+  rows.clear();
+  index.resize(size, none);
+}
+
 // Which rows wait outside their block in some call, and which are awaited by another call. Blocks lie in order.
 void find_edges(const Program& p, Workspace& w) {
-  w.entry_of.assign(p.rows.size(), none);
-  w.export_of.assign(p.rows.size(), none);
-  w.entry_rows.clear();
-  w.export_rows.clear();
+  unmark(w.entry_rows, w.entry_of, p.rows.size());
+  unmark(w.export_rows, w.export_of, p.rows.size());
   w.uses.assign(p.blocks.size(), 0);
   for (std::size_t c = 0; c < p.call_count(); ++c) {
     const Block& block = p.blocks[p.calls[c].block];

@@ -12,6 +12,7 @@
 namespace orrery::engine {
 
 inline constexpr std::uint32_t role_stride = 16;      // role_count, padded
+inline constexpr std::size_t cached_rows = 50'000;    // about as many as the second-level cache of a core holds
 
 // Whether the host's issue order can delay anything: a launch has a price, or a `host` instruction holds it up.
 bool host_matters(const Program&, std::span<const Price>);
@@ -46,6 +47,7 @@ class Play {
   void call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited);
 
  private:
+  template <bool Far>
   void alone(const Row* first, const Row* last_row, std::uint32_t team, Tick* start, Tick* end, std::int64_t last);
   void together(const Row& row, const Row& next, std::uint32_t team, Tick* start, Tick* end);
   void starts(const Row& row, const Row& next, std::uint32_t team, std::uint32_t players, Tick* start, const Tick* end);
@@ -63,7 +65,9 @@ class Play {
 };
 
 // Rows [first, last_row) of a team of one player. `last`: the end of the row before, if the block has one.
+// Far: rows come from memory, not from cache, and faster if asked for early.
 template <bool Host>
+template <bool Far>
 void Play<Host>::alone(const Row* first, const Row* last_row, std::uint32_t team, Tick* start, Tick* end,
                        std::int64_t last) {
   const std::int64_t* const price = w_.price.data();
@@ -75,6 +79,7 @@ void Play<Host>::alone(const Row* first, const Row* last_row, std::uint32_t team
   // The end just computed stays in a register: through memory it would come back some cycles late, row after row.
   Stream last_stream{stream_count};
   for (const Row* row = first; row != last_row; ++row, ++start, ++end) {
+    if constexpr (Far) __builtin_prefetch(row + 160);
     std::int64_t at = row->stream == last_stream ? last : streams[static_cast<std::size_t>(row->stream)];
     for (const std::uint32_t* const waits_end = p_.waits.data() + row[1].first_wait; wait != waits_end; ++wait)
       at = std::max(at, *wait == 1 ? last : end[-static_cast<std::ptrdiff_t>(*wait)].v);
@@ -198,7 +203,9 @@ void Play<Host>::call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited) 
     for (; o != o_end && o->row == r; ++o) raise(*o, rows[r], team, awaited(*o));
     const std::uint32_t stop = o != o_end ? o->row : block.rows;
     if (n == 1) {
-      alone(rows + r, rows + stop, team, start + r, end + r, r > 0 ? end[r - 1].v : 0);
+      const std::int64_t last = r > 0 ? end[r - 1].v : 0;
+      if (p_.rows.size() < cached_rows) alone<false>(rows + r, rows + stop, team, start + r, end + r, last);
+      else alone<true>(rows + r, rows + stop, team, start + r, end + r, last);
       r = stop;
     } else {
       for (; r < stop; ++r) together(rows[r], rows[r + 1], team, start + r * n, end + r * n);

@@ -40,6 +40,9 @@ void run_makespan(benchmark::State& state, const PipelineOptions& options) {
 void makespan_gpt3(benchmark::State& state) {
   run_makespan(state, {.stages = 8, .micro_batches = 96, .layers = 6, .computes = 49});
 }
+void makespan_flat(benchmark::State& state) {
+  run_makespan(state, {.stages = 8, .micro_batches = 128, .layers = 96, .flat = true});
+}
 void makespan_unfolded(benchmark::State& state) {
   run_makespan(state, {.stages = 8, .micro_batches = 16, .layers = 12, .players = 64});
 }
@@ -48,6 +51,7 @@ BENCHMARK(replay_flat)->Unit(benchmark::kMillisecond);
 BENCHMARK(replay_blocks)->Unit(benchmark::kMillisecond);
 BENCHMARK(replay_unfolded)->Unit(benchmark::kMillisecond);
 BENCHMARK(makespan_gpt3)->Unit(benchmark::kMillisecond);
+BENCHMARK(makespan_flat)->Unit(benchmark::kMillisecond);
 BENCHMARK(makespan_unfolded)->Unit(benchmark::kMillisecond);
 
 }  // namespace

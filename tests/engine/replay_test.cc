@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "tests/bench/pipeline_program.h"
 #include "tests/reference/engine.h"
 #include "tests/reference/random_program.h"
 
@@ -63,6 +64,22 @@ TEST(Replay, AgreesWithTheTextbookEngineUnderLaunchesAndHostInstructions) {
     expect_agreement(seed, {.players = 5, .hosts = true}, true, workspace);
     expect_agreement(seed, {.players = 3, .hosts = true}, false, workspace);
   }
+}
+
+// One pipeline stored twice: from two blocks, and with a row for every instruction, more than caches hold.
+TEST(Replay, IsTheSameFromBlocksAndFlat) {
+  const bench::PipelineOptions options{.stages = 4, .micro_batches = 64, .layers = 20};
+  bench::PipelineOptions rows = options;
+  rows.flat = true;
+  const bench::Pipeline blocks(options), flat(rows);
+  ASSERT_GT(flat.p.rows.size(), 50'000u);
+  Workspace workspace;
+  Timeline a, b;
+  const Tick end = replay(blocks.p, blocks.prices(), workspace, a);
+  EXPECT_EQ(replay(flat.p, flat.prices(), workspace, b), end);
+  EXPECT_TRUE(a.start == b.start && a.end == b.end);
+  EXPECT_EQ(makespan(blocks.p, blocks.prices(), workspace), end);
+  EXPECT_EQ(makespan(flat.p, flat.prices(), workspace), end);
 }
 
 }  // namespace
