@@ -52,7 +52,7 @@ class Play {
   void together(const Row& row, const Row& next, std::uint32_t team, Tick* start, Tick* end);
   void starts(const Row& row, const Row& next, std::uint32_t team, std::uint32_t players, Tick* start, const Tick* end);
   void meet(const Block& block, const std::uint32_t* teams, Tick* start, Tick* end);
-  void raise(const OutsideWait& o, const Row& row, std::uint32_t team, const Tick* ends);
+  void raise(const Row& row, std::uint32_t team, const Tick* ends);
   void issue(const Row& row, std::uint32_t team, std::uint32_t players, Tick* start);
   void host_done(const Row& row, std::uint32_t team, std::uint32_t players, const Tick* end);
   std::uint32_t players(std::uint32_t team) const { return w_.first_player[team + 1] - w_.first_player[team]; }
@@ -177,7 +177,7 @@ void Play<Host>::meet(const Block& block, const std::uint32_t* teams, Tick* star
 }
 
 template <bool Host>
-void Play<Host>::raise(const OutsideWait&, const Row& row, std::uint32_t team, const Tick* ends) {
+void Play<Host>::raise(const Row& row, std::uint32_t team, const Tick* ends) {
   std::int64_t* const stream = stream_ends(w_, team, row.stream);
   const std::uint32_t n = players(team);
   for (std::uint32_t i = 0; i < n; ++i) stream[i] = std::max(stream[i], ends[i].v);
@@ -193,14 +193,14 @@ void Play<Host>::call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited) 
   const OutsideWait* o = p_.outside_waits.data() + call.first_wait;
   const OutsideWait* const o_end = p_.outside_waits.data() + p_.calls[c + 1].first_wait;
   if (block.slots > 1) {
-    for (; o != o_end; ++o) raise(*o, rows[o->row], teams[rows[o->row].slot], awaited(*o));
+    for (; o != o_end; ++o) raise(rows[o->row], teams[rows[o->row].slot], awaited(*o));
     meet(block, teams, start, end);
     return;
   }
   const std::uint32_t team = teams[0], n = players(team);
   std::uint32_t r = 0;
   while (r < block.rows) {
-    for (; o != o_end && o->row == r; ++o) raise(*o, rows[r], team, awaited(*o));
+    for (; o != o_end && o->row == r; ++o) raise(rows[r], team, awaited(*o));
     const std::uint32_t stop = o != o_end ? o->row : block.rows;
     if (n == 1) {
       const std::int64_t last = r > 0 ? end[r - 1].v : 0;

@@ -1,6 +1,8 @@
 #include "sim/engine/simulate.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace orrery {
