@@ -106,11 +106,14 @@ Tensor StageEmitter::weights(const StageBlocks& s, std::size_t unit, bool backwa
 void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward) {
   const UnitUse& use = s.units[unit];
   const bool layer = unit > 0 && unit + 1 < s.units.size();
-  const Buffer whole{Component::gathered, Lifetime::transient, training_.precision.parameters,
-                     flat(shard(*use.unit) * data_ranks_), "gathered weights"};
   // The head, and layers that are kept, stay gathered from the forward to the backward pass of a single
-  // stage.
+  // stage. The other layers take turns in slots that hold the largest of them.
   const bool kept = (layer ? !use.reshard : s.shape.last && unit == head_unit_index(s)) && plan_.pp == 1;
+  std::int64_t elements = shard(*use.unit);
+  for (std::size_t u = 1; layer && !kept && u + 1 < s.units.size(); ++u)
+    if (s.units[u].zero == Zero::full) elements = std::max(elements, shard(*s.units[u].unit));
+  const Buffer whole{Component::gathered, Lifetime::transient, training_.precision.parameters,
+                     flat(elements * data_ranks_), "gathered weights"};
   Tensor to;
   if (kept) {
     to = builder_.buffer(whole, gathered_home(unit), Place::fixed, !backward, backward);

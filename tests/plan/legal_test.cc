@@ -162,6 +162,27 @@ TEST(Legal, BoundsOnSizesHold) {
   EXPECT_GE(compiled, 150);
 }
 
+// Layers that differ in size take turns in the slots of gathered weights.
+TEST(Legal, GatheredWeightsFitTheirSlots) {
+  int gathers = 0;
+  for (unsigned seed = 0; seed < 3500; ++seed) {
+    const Case c = any_case(seed);
+    if (violation(c.model, c.cluster, c.training, c.plan)) continue;
+    const Program p = compile(c.model, c.cluster, c.training, c.plan);
+    for (const Block& b : p.blocks) {
+      for (std::uint32_t r = b.first_row; r < b.first_row + b.rows; ++r) {
+        if (p.rows[r].kind != Kind::all_gather || p.rows[r].role != Role::data) continue;
+        const Operand& to = p.operands[p.rows[r + 1].first_operand - 1];
+        const Buffer& slot = p.buffers[p.block_buffers[b.first_buffer + to.buffer].buffer];
+        if (slot.component != Component::gathered) continue;
+        ++gathers;
+        EXPECT_GE(slot.bytes(), p.classes[p.rows[r].cost_class].bytes) << seed;
+      }
+    }
+  }
+  EXPECT_GE(gathers, 100);
+}
+
 // At the widest pipeline a team's slot and a row of the world's meeting still have their numbers.
 TEST(Legal, WidestPipeline) {
   const Model model = testing::llama(256, 8, 1, 1, 8, 128);
