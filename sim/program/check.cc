@@ -206,11 +206,37 @@ class Buffers {
   std::array<Clock, stream_count> stream_clock_{};
 };
 
+// Rules on the operands of each row.
+std::string operands(const Program& p) {
+  for (const Block& block : p.blocks) {
+    for (std::uint32_t r = 0; r < block.rows; ++r) {
+      const Row& row = p.rows[block.first_row + r];
+      std::int64_t moved[2] = {0, 0};  // bytes read, written
+      for (std::uint32_t o = row.first_operand; o < p.rows[block.first_row + r + 1].first_operand; ++o) {
+        const Operand& operand = p.operands[o];
+        const Buffer& what = p.buffers[p.block_buffers[block.first_buffer + operand.buffer].buffer];
+        const std::int64_t elements = operand.shape.elements();
+        if (operand.offset < 0 || operand.offset + elements > what.shape.elements())
+          return "a view of " + std::to_string(elements) + " elements at " + std::to_string(operand.offset) +
+                 " is not within \"" + std::string(what.name) + "\" of " +
+                 std::to_string(what.shape.elements());
+        moved[operand.write] += elements * size_of(what.dtype);
+      }
+      const std::int64_t bytes = p.classes[row.cost_class].bytes.v;
+      if (is_meeting(row.kind) && std::max(moved[0], moved[1]) < bytes)
+        return std::string(name(row.kind)) + " of " + std::to_string(bytes) + " bytes names operands of " +
+               std::to_string(std::max(moved[0], moved[1]));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string check(const Program& p) {
   std::string error = Meetings(p).run();
-  return error.empty() ? Buffers(p).run() : error;
+  if (error.empty()) error = Buffers(p).run();
+  return error.empty() ? operands(p) : error;
 }
 
 }  // namespace orrery

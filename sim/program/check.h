@@ -14,7 +14,8 @@ namespace orrery {
 //  - every member of a meeting has a smaller id than anything that waits for a member or follows one in its
 //  stream;
 //  - a buffer is used only between the begin and the end of its life;
-//  - two uses of a buffer of which one writes are ordered by streams and waits.
+//  - two uses of a buffer of which one writes are ordered by streams and waits;
+//  - views lie within their buffers, and what a communication moves is in its operands.
 std::string check(const Program&);
 
 }  // namespace orrery

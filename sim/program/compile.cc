@@ -31,7 +31,8 @@ class Places {
  public:
   // The lowest free place that was released at a position of at most `before`, or a new one.
   std::uint16_t take(std::int64_t before) {
-    for (std::size_t i = 0; i < free_since_.size(); ++i) {
+    while (first_free_ < free_since_.size() && free_since_[first_free_] == busy) ++first_free_;
+    for (std::size_t i = first_free_; i < free_since_.size(); ++i) {
       if (free_since_[i] == busy || free_since_[i] > before) continue;
       free_since_[i] = busy;
       return static_cast<std::uint16_t>(i);
@@ -39,11 +40,15 @@ class Places {
     free_since_.push_back(busy);
     return static_cast<std::uint16_t>(free_since_.size() - 1);
   }
-  void release(std::uint16_t place, std::int64_t position) { free_since_[place] = position; }
+  void release(std::uint16_t place, std::int64_t position) {
+    free_since_[place] = position;
+    first_free_ = std::min<std::size_t>(first_free_, place);
+  }
 
  private:
   static constexpr std::int64_t busy = INT64_MAX;
   std::vector<std::int64_t> free_since_;
+  std::size_t first_free_ = 0;  // none below is free
 };
 
 // What has been placed for one virtual stage and micro-batch.
@@ -418,7 +423,8 @@ void Compilation::finish_step() {
     const std::uint32_t call = add_call(reductions[team].block, team, call_of(team));
     if (reductions[team].last_data != none) reduced[team] = {call, reductions[team].last_data};
     const std::uint32_t rows = out_.blocks[reductions[team].block].rows;
-    if (plan_.sequence_parallel) summed[team] = {call, rows - 1};
+    if (out_.rows[out_.blocks[reductions[team].block].first_row + rows - 1].stream == Stream::tensor)
+      summed[team] = {call, rows - 1};
   }
   if (model_.tied && pp_ > 1) {
     const FinishBlock tied = finish_.tied_embedding(blocks(0), blocks(chunks_ - 1), chunks_ - 1);

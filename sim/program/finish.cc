@@ -79,11 +79,11 @@ FinishBlock FinishEmitter::reductions(const TeamStages& team) {
   const DType type = training_.precision.gradients;
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];
-    std::int64_t replicated = 0;
+    std::int64_t partial = 0;
     for (const Zero zero : {Zero::none, Zero::optimizer}) {
       Bytes bytes{};
       for (const UnitUse& u : s.units)
-        if (u.unit && u.zero == zero) bytes += stages_.gradient_bytes(*u.unit);
+        if (u.unit && u.zero == zero) bytes += stages_.gradient_bytes(u);
       if (bytes.v == 0 || plan_.overlap_gradients || stages_.data_ranks() == 1) continue;
       builder_.communicate(Stream::data, zero == Zero::none ? Kind::all_reduce : Kind::reduce_scatter,
                            Role::data, bytes, type, {}, {});
@@ -92,12 +92,15 @@ FinishBlock FinishEmitter::reductions(const TeamStages& team) {
           builder_.also_write(
               persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
     }
-    // Norms and biases saw this rank's tokens only: their gradients are summed over the tensor ranks.
-    for (const UnitUse& u : s.units)
-      if (u.unit) replicated += u.unit->replicated / (u.zero >= Zero::gradients ? stages_.data_ranks() : 1);
-    if (!plan_.sequence_parallel || replicated == 0) continue;
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {replicated * size_of(type)}, type,
-                         {}, {});
+    for (const UnitUse& u : s.units) {
+      if (!u.unit || plan_.tp == 1) continue;
+      const std::int64_t elements =
+          u.unit->partial_by_heads + (plan_.sequence_parallel ? u.unit->partial_by_tokens : 0);
+      const std::int64_t cuts = u.zero >= Zero::gradients ? stages_.data_ranks() : 1;
+      partial += (elements + cuts - 1) / cuts;
+    }
+    if (partial == 0) continue;
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {partial * size_of(type)}, type, {}, {});
     for (std::size_t u = 0; u < s.units.size(); ++u)
       if (s.units[u].unit)
         builder_.also_write(

@@ -36,12 +36,13 @@ StageEmitter::StageEmitter(BlockBuilder& builder, const Model& model, const Trai
 void StageEmitter::list_units(StageBlocks& s) {
   const std::size_t n = s.shape.kinds.size();
   s.units.assign(n + 2, {});
-  // The edges follow the layers beside them.
-  if (s.shape.first) s.units[0] = {&embedding_, plan_.layers.front().zero, true};
+  // One data rank has nothing to cut. The edges follow the layers beside them.
+  const auto cut = [&](Zero zero) { return data_ranks_ == 1 ? Zero::none : zero; };
+  if (s.shape.first) s.units[0] = {&embedding_, cut(plan_.layers.front().zero), true};
   if (s.shape.last && !(model_.tied && plan_.pp == 1))
-    s.units[n + 1] = {&head_, plan_.layers.back().zero, true};
+    s.units[n + 1] = {&head_, cut(plan_.layers.back().zero), true};
   for (std::size_t i = 0; i < n; ++i)
-    s.units[i + 1] = {&layer_units_[s.shape.kinds[i]], s.shape.strategies[i].zero,
+    s.units[i + 1] = {&layer_units_[s.shape.kinds[i]], cut(s.shape.strategies[i].zero),
                       s.shape.strategies[i].reshard};
 }
 
@@ -56,14 +57,13 @@ Buffer StageEmitter::weights_buffer(const UnitUse& u) const {
     const DType stored = training_.precision.master ? DType::fp32 : training_.precision.parameters;
     return {Component::weights, Lifetime::persistent, stored, flat(shard(*u.unit)), "weight shard"};
   }
-  return {Component::weights, Lifetime::persistent, training_.precision.parameters, flat(u.unit->elements),
-          "weights"};
+  return {Component::weights, Lifetime::persistent, training_.precision.parameters, flat(whole(u)), "weights"};
 }
 
 Buffer StageEmitter::gradients_buffer(const UnitUse& u) const {
   const bool cut = u.zero >= Zero::gradients;
   return {Component::gradients, Lifetime::persistent, training_.precision.gradients,
-          flat(cut ? shard(*u.unit) : u.unit->elements), cut ? "gradient shard" : "gradients"};
+          flat(cut ? shard(*u.unit) : whole(u)), cut ? "gradient shard" : "gradients"};
 }
 
 // fp32 moments, and the master copy unless the weight shard is it (ZeRO-3).
@@ -212,6 +212,7 @@ std::uint32_t StageEmitter::head_forward(const StageBlocks& s, Tensor x, Tensor 
     normed = stash("final norm", Component::activations, half_, layers_.activation_shape(), 0);
     builder_.compute(edge(OpName::final_norm, Pass::forward), {x, view(w, unit, "final_norm.weight")},
                      {normed});
+    if (unit.find("final_norm.bias")) builder_.also_read(view(w, unit, "final_norm.bias"));
   }
   Tensor whole = normed;
   if (plan_.sequence_parallel) {
@@ -225,6 +226,7 @@ std::uint32_t StageEmitter::head_forward(const StageBlocks& s, Tensor x, Tensor 
   const Tensor sums = builder_.transient("loss sums", Component::workspace, DType::fp32, matrix(3, count));
   builder_.compute(edge(OpName::logits, Pass::forward),
                    {whole, view(w, unit, h == 0 ? "embedding.weight" : "head.weight")}, {logits});
+  if (unit.find("head.bias")) builder_.also_read(view(w, unit, "head.bias"));
   const std::uint32_t row =
       builder_.compute(edge(OpName::cross_entropy, Pass::forward), {logits, tokens()}, {loss, sums});
   // Maximum, sum of exponentials and the target's logit over the cut vocabulary.
@@ -340,11 +342,13 @@ void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tenso
   const std::uint32_t reduce = builder_.rows() - 1;
   builder_.compute(edge(OpName::logits, Pass::weight_gradient, accumulate), {logits, again},
                    {view(g, unit, matrix_name)});
+  if (unit.find("head.bias")) builder_.also_write(view(g, unit, "head.bias"));
   if (plan_.tp > 1 && plan_.tensor_overlap == TensorOverlap::none) builder_.after(reduce);
   if (model_.final_norm) {
     builder_.compute(edge(OpName::final_norm, Pass::input_gradient),
                      {d_normed, x, view(w, unit, "final_norm.weight")},
                      {dx, view(g, unit, "final_norm.weight")});
+    if (unit.find("final_norm.bias")) builder_.also_write(view(g, unit, "final_norm.bias"));
   }
 }
 
@@ -377,7 +381,7 @@ void StageEmitter::send_bucket(const StageBlocks& s) {
   if (bucket_.empty()) return;
   const Zero zero = s.units[bucket_.front()].zero;
   Bytes bytes{};
-  for (std::size_t u : bucket_) bytes += gradient_bytes(*s.units[u].unit);
+  for (std::size_t u : bucket_) bytes += gradient_bytes(s.units[u]);
   builder_.communicate(Stream::data, zero == Zero::none ? Kind::all_reduce : Kind::reduce_scatter, Role::data,
                        bytes, training_.precision.gradients, {}, {});
   for (std::size_t u : bucket_) {

@@ -78,11 +78,15 @@ class StageEmitter {
   Buffer gradients_buffer(const UnitUse&) const;
   Buffer optimizer_buffer(const UnitUse&) const;
   std::int64_t shard(const Unit& unit) const { return (unit.elements + data_ranks_ - 1) / data_ranks_; }
+  // Elements of a unit where it is whole: padded to equal shards if it is ever cut.
+  std::int64_t whole(const UnitUse& u) const {
+    return u.zero == Zero::none ? u.unit->elements : shard(*u.unit) * data_ranks_;
+  }
   std::int64_t data_ranks() const { return data_ranks_; }
   DType half() const { return half_; }
   // One reduction or gather of some units' gradients or parameters over the data ranks.
-  Bytes gradient_bytes(const Unit& u) const {
-    return {shard(u) * data_ranks_ * size_of(training_.precision.gradients)};
+  Bytes gradient_bytes(const UnitUse& u) const {
+    return {whole(u) * size_of(training_.precision.gradients)};
   }
   Bytes parameter_bytes(const Unit& u) const {
     return {shard(u) * data_ranks_ * size_of(training_.precision.parameters)};

@@ -11,11 +11,15 @@ class Listing {
   void matrix(std::string_view name, std::int64_t rows, std::int64_t columns, int axis) {
     unit_.tensors.push_back({name, rows, columns, axis, unit_.elements});
     unit_.elements += rows * columns;
-    if (axis < 0) unit_.replicated += rows * columns;
+  }
+  // Held by every tensor rank; its gradient is whole on each only after a sum, see Unit.
+  void partial(std::string_view name, std::int64_t elements, std::int64_t Unit::*kind = &Unit::partial_by_tokens) {
+    matrix(name, elements, 1, -1);
+    unit_.*kind += elements;
   }
   void norm(std::string_view weight, std::string_view bias, const Model& model, Norm kind, bool has_bias) {
-    matrix(weight, model.hidden, 1, -1);
-    if (kind == Norm::layer && has_bias) matrix(bias, model.hidden, 1, -1);
+    partial(weight, model.hidden);
+    if (kind == Norm::layer && has_bias) partial(bias, model.hidden);
   }
   Unit take() { return std::move(unit_); }
 
@@ -45,14 +49,14 @@ Unit layer_unit(const Model& model, const Layer& layer, int tp) {
   list.norm("norm1.weight", "norm1.bias", model, layer.norm, layer.norm_bias);
   list.matrix("attention.qkv.weight", qkv, h, 0);
   if (a.qkv_bias) list.matrix("attention.qkv.bias", qkv, 1, 0);
-  if (a.qk_norm) list.matrix("attention.qk_norm.weight", 2 * a.head_dim, 1, -1);
+  if (a.qk_norm) list.partial("attention.qk_norm.weight", 2 * a.head_dim, &Unit::partial_by_heads);
   list.matrix("attention.out.weight", h, a.heads / tp * a.head_dim, 1);
-  if (a.out_bias) list.matrix("attention.out.bias", h, 1, -1);
+  if (a.out_bias) list.partial("attention.out.bias", h);
   list.norm("norm2.weight", "norm2.bias", model, layer.norm, layer.norm_bias);
   list.matrix("mlp.up.weight", up, h, 0);
   if (mlp.bias) list.matrix("mlp.up.bias", up, 1, 0);
   list.matrix("mlp.down.weight", h, mlp.ffn / tp, 1);
-  if (mlp.bias) list.matrix("mlp.down.bias", h, 1, -1);
+  if (mlp.bias) list.partial("mlp.down.bias", h);
   return list.take();
 }
 

@@ -22,7 +22,9 @@ struct UnitTensor {
 struct Unit {
   std::vector<UnitTensor> tensors;
   std::int64_t elements = 0;                            // on one rank
-  std::int64_t replicated = 0;                          // of them, held by every tensor rank
+  // Of the tensors that every tensor rank holds, those whose gradient a rank sees only a part of: norms and
+  // biases under sequence parallelism (its tokens), norms of queries and keys always (its heads).
+  std::int64_t partial_by_tokens = 0, partial_by_heads = 0;
   const UnitTensor* find(std::string_view name) const;  // nullptr if the unit has no such tensor
 };
 
