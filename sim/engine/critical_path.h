@@ -22,16 +22,16 @@ enum class StepKind : std::uint8_t {
   wait    // nothing explains the time before this instruction's start (in measured Timelines)
 };
 
-struct Step {
+struct PathStep {
   InstructionId instruction;
   std::uint32_t cost_class = 0;         // of a meeting: its dearest member's
   StepKind kind = StepKind::run;
   Tick begin{}, end{};
-  bool operator==(const Step&) const = default;
+  bool operator==(const PathStep&) const = default;
 };
 
 struct CriticalPath {
-  std::vector<Step> steps;              // in order of time
+  std::vector<PathStep> steps;          // in order of time
   std::vector<Tick> time;               // by class: of runs
   std::vector<std::uint32_t> runs, launches;  // by class: how often they lie on the path
   Tick stretched{};                     // part of the runs beyond their prices: links shared, compute slowed

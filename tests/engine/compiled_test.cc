@@ -55,7 +55,7 @@ TEST(Compiled, StaticReplayAgreesWithTheTextbookEngine) {
         for (const std::uint32_t map_from : {1u, 5u}) ASSERT_EQ(makespan(p, price, w.fixed, map_from), end) << c.name;
         const CriticalPath path = critical_path(p, price, found);
         Tick sum{};
-        for (const Step& step : path.steps) sum += step.end - step.begin;
+        for (const PathStep& step : path.steps) sum += step.end - step.begin;
         ASSERT_EQ(sum, end) << c.name;
         ASSERT_EQ(path.wait.v, 0) << c.name;
       }

@@ -14,7 +14,7 @@ using reference::RandomProgram;
 // Steps lie back to back from 0 to the end, and each kind of time is the sum of its steps.
 void expect_sums(const CriticalPath& path, Tick makespan, std::uint64_t seed) {
   Tick now{}, run{}, issue{}, wait{}, by_class{};
-  for (const Step& step : path.steps) {
+  for (const PathStep& step : path.steps) {
     ASSERT_EQ(step.begin, now) << "seed " << seed;
     (step.kind == StepKind::run ? run : step.kind == StepKind::issue ? issue : wait) += step.end - step.begin;
     now = step.end;

@@ -37,7 +37,7 @@ int promised_code(const std::string& command) {
   return at == std::string::npos ? 0 : std::stoi(command.substr(at + mark.size()));
 }
 
-bool shows(const Step& step, const Outcome& outcome) {
+bool shows(const TranscriptStep& step, const Outcome& outcome) {
   Outcome shown = outcome;
   shown.code = 0;
   std::vector<std::string> expected = step.expected;
@@ -48,7 +48,7 @@ bool shows(const Step& step, const Outcome& outcome) {
 // Puts as many lines of what a command says now as the page showed, where that no longer holds.
 void rewrite(const std::string& page, const Scratch& scratch) {
   std::string text = read_text(page);
-  for (const Step& step : parse_transcript(console_blocks(text))) {
+  for (const TranscriptStep& step : parse_transcript(console_blocks(text))) {
     if (step.expected.empty()) continue;
     const Outcome outcome = scratch.run(step.command);
     if (shows(step, outcome)) continue;
@@ -72,7 +72,7 @@ TEST_P(Docs, CommandsDoWhatIsShown) {
   const std::string page = ORRERY_SOURCE_DIR "/" + GetParam();
   const Scratch scratch("docs-" + std::filesystem::path(GetParam()).stem().string());
   if (std::getenv("ORRERY_REWRITE_TRANSCRIPTS")) return rewrite(page, scratch);
-  for (Step step : parse_transcript(console_blocks(read_text(page)))) {
+  for (TranscriptStep step : parse_transcript(console_blocks(read_text(page)))) {
     while (!step.expected.empty() && step.expected.back().empty()) step.expected.pop_back();
     const Outcome outcome = scratch.run(step.command);
     EXPECT_EQ(outcome.code, promised_code(step.command)) << "$ " << step.command << "\n" << outcome.err;

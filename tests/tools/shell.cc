@@ -54,8 +54,8 @@ Outcome Scratch::run(const std::string& command) const {
   return outcome;
 }
 
-std::vector<Step> parse_transcript(const std::string& text) {
-  std::vector<Step> steps;
+std::vector<TranscriptStep> parse_transcript(const std::string& text) {
+  std::vector<TranscriptStep> steps;
   for (const std::string& line : split(text)) {
     if (line.starts_with("$ ")) steps.push_back({line.substr(2), {}});
     else if (!steps.empty()) steps.back().expected.push_back(line);

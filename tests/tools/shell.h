@@ -30,11 +30,11 @@ class Scratch {
   std::string path_;
 };
 
-struct Step {
+struct TranscriptStep {
   std::string command;
   std::vector<std::string> expected;  // lines
 };
-std::vector<Step> parse_transcript(const std::string& text);
+std::vector<TranscriptStep> parse_transcript(const std::string& text);
 
 // What ran, as a transcript's lines.
 std::vector<std::string> lines_of(const Outcome&);

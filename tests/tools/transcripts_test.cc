@@ -21,9 +21,9 @@ std::vector<std::string> subjects() {
 }
 
 // Keeps the commands and the expectations that still hold ("..." included); replaces the others.
-void rewrite(const std::string& file, const std::vector<Step>& steps, const Scratch& scratch) {
+void rewrite(const std::string& file, const std::vector<TranscriptStep>& steps, const Scratch& scratch) {
   std::ofstream out(file);
-  for (const Step& step : steps) {
+  for (const TranscriptStep& step : steps) {
     const std::vector<std::string> actual = lines_of(scratch.run(step.command));
     out << "$ " << step.command << "\n";
     for (const std::string& line : difference(step.expected, actual).empty() ? step.expected : actual)
@@ -36,10 +36,10 @@ class Transcript : public testing::TestWithParam<std::string> {};
 TEST_P(Transcript, HoldsToTheLetter) {
   const std::string file = folder + "/" + GetParam() + ".txt";
   const Scratch scratch("transcript-" + GetParam());
-  const std::vector<Step> steps = parse_transcript(read_text(file));
+  const std::vector<TranscriptStep> steps = parse_transcript(read_text(file));
   ASSERT_FALSE(steps.empty());
   if (std::getenv("ORRERY_REWRITE_TRANSCRIPTS")) return rewrite(file, steps, scratch);
-  for (const Step& step : steps)
+  for (const TranscriptStep& step : steps)
     EXPECT_EQ(difference(step.expected, lines_of(scratch.run(step.command))), "") << "$ " << step.command;
 }
 
