@@ -37,11 +37,12 @@ class Table {
     fail(where(), "a column \"" + std::string(column) + "\" in the header");
   }
 
-  std::int64_t count(std::string_view column) const {
+  // 1 ... most.
+  std::int64_t count(std::string_view column, std::int64_t most) const {
     const std::string_view cell = word(column);
     std::int64_t v = 0;
     const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), v);
-    if (error != std::errc() || end != cell.data() + cell.size() || v <= 0 || v > (std::int64_t{1} << 53))
+    if (error != std::errc() || end != cell.data() + cell.size() || v <= 0 || v > most)
       fail(where(), "a count in column \"" + std::string(column) + "\"", cell);
     return v;
   }
@@ -67,6 +68,10 @@ class Table {
   int line_ = 0;
 };
 
+// Bounds beyond every table, small enough that products of counts stay within 64 bits.
+constexpr std::int64_t most_side = 1 << 20, most_ranks = 1 << 20, most_elements = std::int64_t{1} << 40;
+constexpr std::int64_t most_rate = std::int64_t{1} << 53;
+
 std::optional<Kind> kind_of(std::string_view op) {
   if (op == "all-reduce") return Kind::all_reduce;
   if (op == "all-gather") return Kind::all_gather;
@@ -82,9 +87,10 @@ std::vector<MatmulPoint> read_matmuls(std::string_view text, std::string_view fi
   Table table(text, file);
   while (table.next()) {
     if (table.word("dtype") != dtype) continue;
-    MatmulPoint p{table.count("b"), table.count("m"), table.count("n"), table.count("k"), 0};
+    MatmulPoint p{table.count("b", most_side), table.count("m", most_side), table.count("n", most_side),
+                  table.count("k", most_side), 0};
     p.seconds = 2.0 * static_cast<double>(p.batch * p.m * p.n) * static_cast<double>(p.k) /
-                static_cast<double>(table.count("flops"));
+                static_cast<double>(table.count("flops", most_rate));
     points.push_back(p);
   }
   return points;
@@ -96,12 +102,12 @@ std::vector<CollectivePoint> read_collectives(std::string_view text, std::string
   while (table.next()) {
     const std::optional<Kind> kind = kind_of(table.word("op"));
     if (table.word("dev") != device || !kind) continue;
-    const std::int64_t ranks = table.count("ndev");
+    const std::int64_t ranks = table.count("ndev", most_ranks);
     if (ranks < 2) continue;
-    std::int64_t bytes = 4 * table.count("elems");
+    std::int64_t bytes = 4 * table.count("elems", most_elements);
     if (*kind == Kind::reduce_scatter) bytes *= ranks;
     points.push_back({*kind, static_cast<int>(ranks), {bytes},
-                      static_cast<double>(bytes) / static_cast<double>(table.count("bw"))});
+                      static_cast<double>(bytes) / static_cast<double>(table.count("bw", most_rate))});
   }
   return points;
 }
