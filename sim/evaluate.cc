@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/base/error.h"
+#include "sim/base/units.h"
 #include "sim/cost/price.h"
 #include "sim/engine/shared_input.h"
 
@@ -16,9 +17,36 @@ std::optional<Violation> Evaluator::compile(const Problem& problem, const Plan& 
   prices_.clear();
   timeline_.start.clear();
   timeline_.end.clear();
-  compiler_.run(problem.model, problem.cluster, problem.training, plan, ranks, program_);
-  return {};
+  const std::uint64_t size =
+      compiler_.run(problem.model, problem.cluster, problem.training, plan, ranks, program_);
+  if (size <= most_instructions) return {};
+  return Violation{"",
+                   "not supported: a step of " + std::to_string(size) + " instructions, more than " +
+                       std::to_string(most_instructions),
+                   true};
 }
+
+namespace {
+
+// Ends in fail() if the step could last longer than simulated time reaches: all instructions one after the
+// other.
+void check_duration(const Program& p, std::span<const Price> prices) {
+  constexpr double longest = 4e18;  // ticks; 2^63 is 9.2e18
+  std::vector<double> by_block;
+  for (const Block& b : p.blocks) {
+    double sum = 0;
+    for (std::uint32_t r = 0; r < b.rows; ++r) {
+      const Price& price = prices[p.rows[b.first_row + r].cost_class];
+      sum += static_cast<double>(price.total().v) + static_cast<double>(price.launch.v);
+    }
+    by_block.push_back(sum);
+  }
+  double total = 0;
+  for (std::size_t c = 0; c < p.call_count(); ++c) total += by_block[p.calls[c].block];
+  if (total > longest) fail({}, "not supported: a step of up to " + text(Seconds{total * 1e-12}));
+}
+
+}  // namespace
 
 const Problem& Evaluator::problem() const {
   ORRERY_CHECK(problem_.has_value());
@@ -32,7 +60,9 @@ const std::vector<StageMemory>& Evaluator::memory() {
 
 void Evaluator::price_classes() {
   const Problem& p = problem();
-  if (prices_.empty()) price(program_, p.calibration, p.cluster, plan_.graph, prices_);
+  if (!prices_.empty()) return;
+  price(program_, p.calibration, p.cluster, plan_.graph, prices_);
+  check_duration(program_, prices_);
 }
 
 Tick Evaluator::bound() {

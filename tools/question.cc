@@ -110,13 +110,11 @@ Scenario QuestionFlags::from_flags(Library& library) const {
   return s;
 }
 
-const Plan& legal_plan(const Question& q, const std::string& file) {
+void compile_plan(const Question& q, const std::string& file, Evaluator& evaluator, Ranks ranks) {
   const Where where{file.empty() ? "command line" : file, "/plan", 0};
   if (!q.scenario.plan) fail({where.file, "", 0}, "there is no plan to simulate: give one as \"plan\" or --plan, or use orrery plan");
-  const Scenario& s = q.scenario;
-  if (const auto broken = violation(s.model, s.cluster, s.training, *s.plan))
+  if (const auto broken = evaluator.compile(q.problem(), *q.scenario.plan, ranks))
     fail({where.file, where.pointer + broken->pointer, 0}, broken->message);
-  return *s.plan;
 }
 
 }  // namespace orrery

@@ -43,7 +43,7 @@ class QuestionFlags {
 Question read_question(Session&, const std::string& file, const std::string& plan = {},
                        const std::string& calibration = {});
 
-// The plan of a question; ends in fail() if it has none, or one that is not legal.
-const Plan& legal_plan(const Question&, const std::string& file);
+// Compiles the plan of a question; ends in fail() if it has none, or one that is not legal.
+void compile_plan(const Question&, const std::string& file, Evaluator&, Ranks = Ranks::folded);
 
 }  // namespace orrery

@@ -88,7 +88,7 @@ class Compilation {
  public:
   Compilation(const Model& model, const Training& training, const Plan& plan, Program& out,
               ClassTable& classes, Compiler::Work* work);
-  void run(const Cluster& cluster);
+  std::uint64_t run(const Cluster& cluster);
 
  private:
   StageBlocks& blocks(std::uint32_t virtual_stage) { return stage_blocks_[states_[virtual_stage].blocks]; }
@@ -461,7 +461,7 @@ void Compilation::finish_step() {
   }
 }
 
-void Compilation::run(const Cluster& cluster) {
+std::uint64_t Compilation::run(const Cluster& cluster) {
   for (std::uint32_t t = 0; t < pp_; ++t) out_.call_teams.push_back(t);
   next_pair_ = static_cast<std::uint32_t>(out_.call_teams.size());
   for (std::uint32_t t = 0; t < pp_; ++t) out_.call_teams.insert(out_.call_teams.end(), {t, (t + 1) % pp_});
@@ -488,19 +488,19 @@ void Compilation::run(const Cluster& cluster) {
   Call last;
   last.first_wait = static_cast<std::uint32_t>(out_.outside_waits.size());
   out_.calls.push_back(last);
-  std::uint32_t id = 0;
+  std::uint64_t id = 0;
   for (std::size_t i = 0; i < out_.calls.size(); ++i) {
     Call& call = out_.calls[i];
-    call.first_id = id;
+    call.first_id = static_cast<std::uint32_t>(id);
     if (i + 1 == out_.calls.size()) break;
     const Block& block = out_.blocks[call.block];
     if (block.slots == 1) {
-      id += block.rows * static_cast<std::uint32_t>(out_.team(call, 0).players.size());
+      id += block.rows * out_.team(call, 0).players.size();
     } else {
-      for (std::uint32_t slot = 0; slot < block.slots; ++slot)
-        id += static_cast<std::uint32_t>(out_.team(call, slot).players.size());
+      for (std::uint32_t slot = 0; slot < block.slots; ++slot) id += out_.team(call, slot).players.size();
     }
   }
+  return id;
 }
 
 }  // namespace
@@ -510,14 +510,14 @@ Compiler::~Compiler() = default;
 Compiler::Compiler(Compiler&&) noexcept = default;
 Compiler& Compiler::operator=(Compiler&&) noexcept = default;
 
-void Compiler::run(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,
-                   Ranks ranks, Program& out) {
+std::uint64_t Compiler::run(const Model& model, const Cluster& cluster, const Training& training,
+                            const Plan& plan, Ranks ranks, Program& out) {
   out.clear();
   out.folded = ranks == Ranks::folded;
   ClassTable classes(out.classes);
   classes.clear();
   work_->folding.run(cluster, plan, out.folded, model.tied && plan.pp > 1, out, classes);
-  Compilation(model, training, plan, out, classes, work_.get()).run(cluster);
+  return Compilation(model, training, plan, out, classes, work_.get()).run(cluster);
 }
 
 Program compile(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,

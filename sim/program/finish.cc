@@ -100,7 +100,8 @@ FinishBlock FinishEmitter::reductions(const TeamStages& team) {
       partial += (elements + cuts - 1) / cuts;
     }
     if (partial == 0) continue;
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {partial * size_of(type)}, type, {}, {});
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {partial * size_of(type)}, type, {},
+                         {});
     for (std::size_t u = 0; u < s.units.size(); ++u)
       if (s.units[u].unit)
         builder_.also_write(

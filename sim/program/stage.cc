@@ -57,7 +57,8 @@ Buffer StageEmitter::weights_buffer(const UnitUse& u) const {
     const DType stored = training_.precision.master ? DType::fp32 : training_.precision.parameters;
     return {Component::weights, Lifetime::persistent, stored, flat(shard(*u.unit)), "weight shard"};
   }
-  return {Component::weights, Lifetime::persistent, training_.precision.parameters, flat(whole(u)), "weights"};
+  return {Component::weights, Lifetime::persistent, training_.precision.parameters, flat(whole(u)),
+          "weights"};
 }
 
 Buffer StageEmitter::gradients_buffer(const UnitUse& u) const {

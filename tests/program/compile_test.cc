@@ -136,6 +136,30 @@ TEST(Compile, ContextRing) {
   EXPECT_EQ(bytes[1], 2 * bytes[0]);
 }
 
+// Under sequence parallelism a rank saw its tokens only in norms and row-parallel biases: their gradients are
+// summed over tensor ranks at the end; those of the position table are whole, and of a norm of queries and
+// keys a rank saw its heads only, with or without it.
+TEST(Compile, SumsOfPartialGradients) {
+  const auto summed = [](const Model& model, bool sequence_parallel) {
+    Plan p = plan({.tp = 4});
+    p.sequence_parallel = sequence_parallel;
+    const Program program = compile(model, cluster(4), training(32, 2), p);
+    std::int64_t bytes = 0;
+    for_each_instruction(program, [&](const Instruction& i) {
+      if (i.tags.block == BlockName::finish && i.role == Role::tensor)
+        bytes += program.classes[i.cost_class].bytes.v;
+    });
+    return bytes;
+  };
+  Model model = testing::gpt(3, 64, 4, 512, 32);
+  EXPECT_EQ(summed(model, true),
+            4 * (3 * (2 * 2 + 2) * 64 + 2 * 64));  // two norms and two biases a layer, a norm
+  EXPECT_EQ(summed(model, false), 0);
+  model = testing::llama(3, 64, 4, 4, 128, 512);
+  model.kinds[0].attention.qk_norm = true;
+  EXPECT_EQ(summed(model, false), 4 * 3 * 2 * 16);
+}
+
 TEST(Compile, OneRankDoesNotCommunicate) {
   for_each_instruction(compile(testing::gpt(2, 64, 4, 512, 32), cluster(1), training(32, 4), plan({})),
                        [](const Instruction& i) { EXPECT_FALSE(is_meeting(i.kind)); });

@@ -42,7 +42,7 @@ class Compare : public Command {
     Question q = plan ? read_question(session, files_.front(), beside("", file)) : read_question(session, file);
     if (plan) q.origin.scenario = file;
     Evaluator evaluator;
-    evaluator.compile(q.problem(), legal_plan(q, file));
+    compile_plan(q, file, evaluator);
     evaluator.simulate();
     return evaluator.report(q.origin);
   }

@@ -23,7 +23,7 @@ class Explain : public Command {
   int run(Session& session) override {
     const Question q = question_.read(session);
     Evaluator evaluator;
-    evaluator.compile(q.problem(), legal_plan(q, question_.file()));
+    compile_plan(q, question_.file(), evaluator);
     evaluator.simulate();
     const Reason reason = explain(evaluator.subject(), evaluator.report(q.origin), why_);
     session.print(text(reason, depth_));

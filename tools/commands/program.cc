@@ -27,7 +27,7 @@ class ProgramCommand : public Command {
     if (rank_ < -1 || rank_ >= ranks)
       throw UsageError("--rank takes 0 to " + std::to_string(ranks - 1) + ", not " + std::to_string(rank_));
     Evaluator evaluator;
-    evaluator.compile(q.problem(), legal_plan(q, question_.file()), unfold_ ? Ranks::all : Ranks::folded);
+    compile_plan(q, question_.file(), evaluator, unfold_ ? Ranks::all : Ranks::folded);
     if (!session.globals().json.empty()) session.write_json(inspect(evaluator.program()));
     if (session.globals().json != "-") {
       const auto rank = rank_ < 0 ? std::nullopt : std::optional(RankId{static_cast<std::uint32_t>(rank_)});

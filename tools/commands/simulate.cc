@@ -42,7 +42,7 @@ class Simulate : public Command {
   int run(Session& session) override {
     const Question q = question_.read(session);
     Evaluator evaluator;
-    evaluator.compile(q.problem(), legal_plan(q, question_.file()), unfold_ ? Ranks::all : Ranks::folded);
+    compile_plan(q, question_.file(), evaluator, unfold_ ? Ranks::all : Ranks::folded);
     evaluator.simulate(replay_ == "static" ? Replay::static_only : replay_ == "shared" ? Replay::shared : Replay::automatic);
     const Report report = evaluator.report(q.origin);
     const Globals& to = session.globals();
