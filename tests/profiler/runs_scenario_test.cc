@@ -70,6 +70,23 @@ TEST_F(Mapped, APlainRow) {
   EXPECT_EQ(s.training.precision.compute, DType::fp16);
 }
 
+TEST_F(Mapped, AStackSaysWhatItsFrameworkDoesUnsaid) {
+  const auto foundry = [&](std::string_view mode, std::string_view sharding) {
+    return map(R"({"id":"r","source":{"name":"llm-foundry"},"family":"mosaic","model":{"layers":4,"hidden":512,"heads":8,"ffn":2048,"vocab":1000,"seq":256},)"
+               R"("hw":{"gpu":"A100-80GB-SXM","n_gpus":8,"gpus_per_node":8},"precision":"bf16","parallel":{"dp":8,"tp":1,"pp":1,"mbs":2,"gbs":16,"recompute":"full","zero":")" +
+               std::string(sharding) + R"(","mp_mode":")" + std::string(mode) + R"("},"result":{"iter_s":1}})");
+  };
+  const MappedRun pure = foundry("PURE", "FSDP FULL_SHARD (ZeRO-3)"), autocast = foundry("DEFAULT", "FSDP SHARD_GRAD_OP (ZeRO-2)");
+  ASSERT_TRUE(pure.scenario && autocast.scenario) << pure.reason << autocast.reason;
+  EXPECT_FALSE(pure.scenario->plan.early_stop);
+  EXPECT_TRUE(autocast.scenario->plan.early_stop);
+  EXPECT_EQ(pure.scenario->training.precision.parameters, DType::bf16);
+  EXPECT_EQ(autocast.scenario->training.precision.parameters, DType::fp32);
+  EXPECT_EQ(pure.scenario->plan.layers[0].zero, Zero::full);
+  EXPECT_TRUE(pure.scenario->plan.layers[0].reshard);
+  EXPECT_FALSE(autocast.scenario->plan.layers[0].reshard);
+}
+
 TEST_F(Mapped, LayersThatFitOnlyWithTheEdgesTakeAPlaceForEach) {
   const std::string base = R"("dp":1,"tp":1,"pp":8,"mbs":1,"gbs":8,"recompute":"none",)";
   const MappedRun uneven = map(row(base + R"("schedule":"1F1B")", R"("layers":22)"));
