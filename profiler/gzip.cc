@@ -31,7 +31,8 @@ std::string gunzip(std::string_view bytes, std::string_view file) {
     state = inflate(&stream, Z_NO_FLUSH);
     at += piece - stream.avail_in;
     out.append(block, sizeof block - stream.avail_out);
-    if (state == Z_STREAM_END && at < bytes.size()) state = inflateReset(&stream);  // members may follow each other
+    if (state == Z_STREAM_END && at < bytes.size())
+      state = inflateReset(&stream);  // members may follow each other
   }
   inflateEnd(&stream);
   if (out.size() > largest) fail(where, "at most 1 GiB when unpacked");

@@ -38,7 +38,8 @@ class Taker {
     if (value == nullptr) return {};
     constexpr std::int64_t most = std::int64_t{1} << 31;
     const double real = value->is(Kind::integer) || value->is(Kind::real) ? value->real() : -1;
-    if (real >= 0 && real <= static_cast<double>(most) && real == static_cast<double>(static_cast<std::int64_t>(real)))
+    if (real >= 0 && real <= static_cast<double>(most) &&
+        real == static_cast<double>(static_cast<std::int64_t>(real)))
       return static_cast<std::int64_t>(real);
     note(key, "a count", *value);
     return {};
@@ -55,7 +56,8 @@ class Taker {
   double positive(const char* key) const {
     const Json* value = member(key);
     if (value == nullptr) return 0;
-    if ((value->is(Kind::integer) || value->is(Kind::real)) && value->real() > 0 && value->real() < 1e9) return value->real();
+    if ((value->is(Kind::integer) || value->is(Kind::real)) && value->real() > 0 && value->real() < 1e9)
+      return value->real();
     note(key, "a positive number", *value);
     return 0;
   }
@@ -71,7 +73,8 @@ class Taker {
  private:
   void note(const std::string& key, const std::string& expected, const Json& found) const {
     if (odd_.empty())
-      odd_ = pointer_ + (key.empty() ? "" : "/" + key) + ": expected " + expected + ", found " + describe(found);
+      odd_ =
+          pointer_ + (key.empty() ? "" : "/" + key) + ": expected " + expected + ", found " + describe(found);
   }
 
   const Json* object_;
@@ -81,7 +84,8 @@ class Taker {
 
 bool stated(const Json* value) {
   if (value == nullptr || value->is(Kind::null)) return false;
-  if (value->is(Kind::integer) || value->is(Kind::real) || value->is(Kind::boolean)) return value->real() != 0;
+  if (value->is(Kind::integer) || value->is(Kind::real) || value->is(Kind::boolean))
+    return value->real() != 0;
   return true;
 }
 
@@ -101,8 +105,9 @@ RunModel read_model(const Taker& t) {
   m.activation = t.text("act");
   m.position = t.text("pos");
   const std::pair<const char*, const char*> parts[] = {
-      {"moe", "mixture of experts"}, {"moe_layers", "mixture of experts"}, {"mla", "latent attention"},
-      {"lora", "LoRA"},              {"window", "windowed attention"},     {"mtp_layers", "multi-token prediction"}};
+      {"moe", "mixture of experts"},    {"moe_layers", "mixture of experts"},
+      {"mla", "latent attention"},      {"lora", "LoRA"},
+      {"window", "windowed attention"}, {"mtp_layers", "multi-token prediction"}};
   for (const auto& [key, words] : parts)
     if (m.beyond.empty() && stated(t.member(key))) m.beyond = words;
   return m;
@@ -148,9 +153,13 @@ void refuse_unknown(const Reader& run) {
   for (const char* key : {"id", "precision", "split", "quality", "task", "notes", "family"}) run.has(key);
   const std::pair<const char*, std::vector<const char*>> parts[] = {
       {"source", {"name", "url", "ref", "release"}},
-      {"model", {"name", "layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "seq", "gated", "tied", "act", "pos"}},
+      {"model",
+       {"name", "layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "seq", "gated", "tied",
+        "act", "pos"}},
       {"hw", {"gpu", "n_gpus", "gpus_per_node", "inter"}},
-      {"parallel", {"dp", "tp", "pp", "cp", "ep", "vpp", "mbs", "gbs", "sp", "zero", "recompute", "schedule", "overlap", "pp_partition", "mp_mode"}},
+      {"parallel",
+       {"dp", "tp", "pp", "cp", "ep", "vpp", "mbs", "gbs", "sp", "zero", "recompute", "schedule", "overlap",
+        "pp_partition", "mp_mode"}},
       {"result", {"iter_s", "mem_gb"}}};
   for (const auto& [part, keys] : parts) {
     const std::optional<Reader> object = run.object_if(part);
@@ -228,7 +237,8 @@ MeasuredRun read_run(const Json& row) {
   run.precision = t.text("precision");
   run.model = read_model(t.part("model"));
   const Taker hardware = t.part("hw");
-  run.hardware = {hardware.text("gpu"), hardware.text("inter"), hardware.count("n_gpus"), hardware.count("gpus_per_node")};
+  run.hardware = {hardware.text("gpu"), hardware.text("inter"), hardware.count("n_gpus"),
+                  hardware.count("gpus_per_node")};
   const Taker parallel = t.part("parallel");
   run.parallel = read_parallel(parallel);
   if (run.model.beyond.empty() && parallel.has("peft")) run.model.beyond = "fine-tuning on packed sequences";

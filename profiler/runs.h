@@ -1,11 +1,11 @@
 // Published training runs as their rows declare them: configuration, what was measured, and where it stands.
 // Two formats hold them. A JSONL file (plain or gzip) has one row a line: id, source{name,url,ref,release},
-// model{...}, hw{...}, precision, parallel{...}, result{iter_s,mem_gb,...}, split, family, quality, task, notes.
-// A file of "schema": "orrery.runs/1" has the source once, "defaults" that every run shares, and "runs", each of
-// which is merged over the defaults, member by member.
+// model{...}, hw{...}, precision, parallel{...}, result{iter_s,mem_gb,...}, split, family, quality, task,
+// notes. A file of "schema": "orrery.runs/1" has the source once, "defaults" that every run shares, and
+// "runs", each of which is merged over the defaults, member by member.
 //
-// A row is data of others: reading it never fails. What is missing stays empty; what makes no sense is kept in
-// `odd`, and becomes the reason why the row is not supported.
+// A row is data of others: reading it never fails. What is missing stays empty; what makes no sense is kept
+// in `odd`, and becomes the reason why the row is not supported.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -24,19 +24,19 @@ struct RunModel {
   std::optional<std::int64_t> layers, hidden, heads, kv_heads, head_dim, ffn, vocab, sequence;
   std::optional<bool> gated, tied;
   std::string activation, position;
-  std::string beyond;                 // a part that the dense decoder lacks: "mixture of experts"; empty: none
+  std::string beyond;  // a part that the dense decoder lacks: "mixture of experts"; empty: none
   bool operator==(const RunModel&) const = default;
 };
 
 struct RunHardware {
-  std::string gpu, network;           // as printed: "A100-80GB-SXM", "8x 200 Gb/s HDR InfiniBand per node"
+  std::string gpu, network;  // as printed: "A100-80GB-SXM", "8x 200 Gb/s HDR InfiniBand per node"
   std::optional<std::int64_t> gpus, gpus_per_node;
   bool operator==(const RunHardware&) const = default;
 };
 
 struct RunParallel {
   std::optional<std::int64_t> dp, tp, pp, cp, ep, virtual_stages, micro_batch, global_batch;
-  bool chunk_a_layer = false;         // vpp: every layer is a virtual stage
+  bool chunk_a_layer = false;  // vpp: every layer is a virtual stage
   std::optional<bool> sequence_parallel;
   std::string zero, recompute, schedule, overlap, partition, precision_mode, framework, offload, graph;
   bool operator==(const RunParallel&) const = default;
@@ -47,9 +47,9 @@ struct MeasuredRun {
   RunModel model;
   RunHardware hardware;
   RunParallel parallel;
-  double measured_s = 0;              // of a step; 0: not measured
-  double measured_mem_gib = 0;        // peak of the fullest device; 0: not measured
-  std::string odd;                    // "/parallel/tp: expected an integer, found \"eight\""
+  double measured_s = 0;        // of a step; 0: not measured
+  double measured_mem_gib = 0;  // peak of the fullest device; 0: not measured
+  std::string odd;              // "/parallel/tp: expected an integer, found \"eight\""
   bool operator==(const MeasuredRun&) const = default;
 };
 

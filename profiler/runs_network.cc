@@ -21,7 +21,8 @@ std::vector<Figure> figures(std::string_view clause) {
   std::vector<Figure> out;
   std::size_t end = 0;  // of the last figure
   for (std::size_t i = 0; i < clause.size();) {
-    const bool inside_word = i > end && (letter(clause[i - 1]) || clause[i - 1] == '-');  // the 7 of ConnectX-7
+    const bool inside_word =
+        i > end && (letter(clause[i - 1]) || clause[i - 1] == '-');  // the 7 of ConnectX-7
     if (!digit(clause[i]) || inside_word) {
       ++i;
       continue;
@@ -37,13 +38,17 @@ std::vector<Figure> figures(std::string_view clause) {
 }
 
 // Bits: "GB/s" are the bytes of something else.
-bool is_rate(const Figure& f) { return f.unit == "Gb/s" || f.unit == "Gb/Sec" || f.unit == "Gb/sec" || f.unit == "Gbps"; }
+bool is_rate(const Figure& f) {
+  return f.unit == "Gb/s" || f.unit == "Gb/Sec" || f.unit == "Gb/sec" || f.unit == "Gbps";
+}
 
 std::vector<std::string> clauses(std::string_view text) {
   std::vector<std::string> out(1);
   for (char c : text) {
-    if (c == ',' || c == ';') out.emplace_back();
-    else out.back() += c;
+    if (c == ',' || c == ';')
+      out.emplace_back();
+    else
+      out.back() += c;
   }
   return out;
 }

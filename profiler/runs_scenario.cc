@@ -47,11 +47,13 @@ bool map_model(Mapping& m) {
   const std::int64_t kv_heads = declared.kv_heads ? *declared.kv_heads : heads;
   const std::int64_t head_dim = declared.head_dim ? *declared.head_dim : hidden / heads;
   constexpr std::int64_t most_layers = 4096, most_width = 1 << 20;
-  if (layers > most_layers || hidden > most_width || heads > most_width || ffn > 8 * most_width || sequence > (1 << 24) ||
-      head_dim < 1 || head_dim > 4096 || kv_heads < 1 || kv_heads > heads || vocab > (1 << 24))
+  if (layers > most_layers || hidden > most_width || heads > most_width || ffn > 8 * most_width ||
+      sequence > (1 << 24) || head_dim < 1 || head_dim > 4096 || kv_heads < 1 || kv_heads > heads ||
+      vocab > (1 << 24))
     return m.refuse("the model's shape makes no sense");
   const bool gated = declared.gated.value_or(false);
-  const std::optional<Activation> act = activation(declared.activation.empty() ? (gated ? "silu" : "gelu") : declared.activation);
+  const std::optional<Activation> act =
+      activation(declared.activation.empty() ? (gated ? "silu" : "gelu") : declared.activation);
   if (!act) return m.refuse("activation \"" + declared.activation + "\" is not known");
 
   Model& model = m.out.model;
@@ -63,8 +65,9 @@ bool map_model(Mapping& m) {
   // Sources that state no positions are of frameworks whose gated models are rotary, the others learned.
   model.position = contains(declared.position, "learned") ? Position::learned
                    : contains(declared.position, "alibi") ? Position::alibi
-                   : contains(declared.position, "rope") || contains(declared.position, "rotary") || gated ? Position::rotary
-                                                                                                           : Position::learned;
+                   : contains(declared.position, "rope") || contains(declared.position, "rotary") || gated
+                       ? Position::rotary
+                       : Position::learned;
   model.tied = declared.tied.value_or(false);
   model.dropout = m.stack.dropout;
   Layer layer;
@@ -99,8 +102,10 @@ bool map_cluster(Mapping& m, const Stacks& stacks, const FindCluster& find) {
   const int usual = group.node.nics.count;
   group.node.gpus = static_cast<int>(per_node);
   group.nodes = static_cast<int>(gpus / per_node);
-  if (const auto nics = printed_network(declared.network, group.node.gpus, usual)) group.node.nics = *nics;
-  else m.out.network_assumed = group.nodes > 1;
+  if (const auto nics = printed_network(declared.network, group.node.gpus, usual))
+    group.node.nics = *nics;
+  else
+    m.out.network_assumed = group.nodes > 1;
   m.out.cluster = std::move(cluster);
   return true;
 }
@@ -110,11 +115,16 @@ bool map_precision(Mapping& m) {
   const std::string& text = m.run.precision;
   Precision& p = m.out.training.precision;
   p = m.stack.precision;
-  if (contains(text, "mxfp8") || contains(text, "fp8-mx") || contains(text, "fp4")) return m.refuse("not priced yet: " + text);
-  if (contains(text, "fp8") || contains(text, "float8")) p.compute = DType::fp8;
-  else if (contains(text, "bf16")) p.compute = DType::bf16;
-  else if (contains(text, "fp16")) p.compute = DType::fp16;
-  else return m.refuse("precision \"" + text + "\" is not known");
+  if (contains(text, "mxfp8") || contains(text, "fp8-mx") || contains(text, "fp4"))
+    return m.refuse("not priced yet: " + text);
+  if (contains(text, "fp8") || contains(text, "float8"))
+    p.compute = DType::fp8;
+  else if (contains(text, "bf16"))
+    p.compute = DType::bf16;
+  else if (contains(text, "fp16"))
+    p.compute = DType::fp16;
+  else
+    return m.refuse("precision \"" + text + "\" is not known");
   return true;
 }
 
@@ -131,7 +141,8 @@ bool map_zero(Mapping& m, LayerStrategy& s) {
     s.zero = Zero::gradients;
   } else if (contains(text, "distributed optimizer") || contains(text, "zero-1")) {
     s.zero = Zero::optimizer;
-  } else if (text.empty() || contains(text, "none") || contains(text, "zero-0") || contains(text, "not sharded")) {
+  } else if (text.empty() || contains(text, "none") || contains(text, "zero-0") ||
+             contains(text, "not sharded")) {
     s.zero = Zero::none;
   } else {
     return m.refuse("sharding \"" + text + "\" is not known");
@@ -139,37 +150,49 @@ bool map_zero(Mapping& m, LayerStrategy& s) {
   return true;
 }
 
-// Fused attention recomputes its scores inside its own backward kernel: selective recompute changes nothing there.
+// Fused attention recomputes its scores inside its own backward kernel: selective recompute changes nothing
+// there.
 bool map_recompute(Mapping& m, LayerStrategy& s) {
   const std::string& text = m.run.parallel.recompute;
   if (text.empty()) return m.refuse("the row does not state parallel.recompute");
   const std::string word = lower(text);
   const bool core = contains(text, "core") || word == "selective";
-  if (word.rfind("none", 0) == 0) s.recompute = Recompute::none;
-  else if (word.rfind("full for", 0) == 0) return m.refuse("not supported yet: recompute \"" + text + "\"");
-  else if (word.rfind("full", 0) == 0) s.recompute = Recompute::full;
+  if (word.rfind("none", 0) == 0)
+    s.recompute = Recompute::none;
+  else if (word.rfind("full for", 0) == 0)
+    return m.refuse("not supported yet: recompute \"" + text + "\"");
+  else if (word.rfind("full", 0) == 0)
+    s.recompute = Recompute::full;
   else if (core && contains(text, "selective"))
     s.recompute = m.stack.attention == AttentionKernel::unfused ? Recompute::selective : Recompute::none;
-  else return m.refuse("not supported yet: recompute \"" + text + "\"");
+  else
+    return m.refuse("not supported yet: recompute \"" + text + "\"");
   return true;
 }
 
 bool map_schedule(Mapping& m, Plan& plan) {
   const RunParallel& declared = m.run.parallel;
   const std::string word = lower(declared.schedule);
-  const bool known = word.empty() || word.rfind("1f1b", 0) == 0 || word.rfind("interleaved", 0) == 0 || word.rfind("gpipe", 0) == 0;
-  if (!known || contains(word, "overlap")) return m.refuse("not supported yet: the schedule " + declared.schedule);
+  const bool known = word.empty() || word.rfind("1f1b", 0) == 0 || word.rfind("interleaved", 0) == 0 ||
+                     word.rfind("gpipe", 0) == 0;
+  if (!known || contains(word, "overlap"))
+    return m.refuse("not supported yet: the schedule " + declared.schedule);
   const std::int64_t layers = m.out.model.depth();
   std::int64_t chunks = or_one(declared.virtual_stages);
   if (declared.chunk_a_layer) chunks = (layers + plan.pp - 1) / plan.pp;
   if (plan.pp == 1) chunks = 1;  // nothing to interleave
-  if (chunks > layers) return m.refuse(std::to_string(chunks) + " virtual stages a rank for " + std::to_string(layers) + " layers");
+  if (chunks > layers)
+    return m.refuse(std::to_string(chunks) + " virtual stages a rank for " + std::to_string(layers) +
+                    " layers");
   plan.virtual_stages = static_cast<int>(chunks);
-  plan.schedule = chunks > 1 ? Schedule::interleaved : word.rfind("gpipe", 0) == 0 ? Schedule::gpipe : Schedule::one_f_one_b;
+  plan.schedule = chunks > 1                    ? Schedule::interleaved
+                  : word.rfind("gpipe", 0) == 0 ? Schedule::gpipe
+                                                : Schedule::one_f_one_b;
 
   // Embedding and head take the place of a layer each, where the source says so or the layers only fit so.
   const std::int64_t stages = plan.pp * chunks;
-  const bool edges = contains(declared.partition, "embedding") || contains(declared.partition, "one layer fewer") ||
+  const bool edges = contains(declared.partition, "embedding") ||
+                     contains(declared.partition, "one layer fewer") ||
                      (layers % stages != 0 && (layers + 2) % stages == 0);
   if (edges && stages > 1) {
     const std::int64_t places = layers + 2;
@@ -201,14 +224,16 @@ void map_overlap(const Mapping& m, Plan& plan) {
 bool map_plan(Mapping& m) {
   const RunParallel& declared = m.run.parallel;
   std::int64_t dp = 0, tp = 0, pp = 0;
-  if (!m.need(declared.dp, "parallel.dp", dp) || !m.need(declared.tp, "parallel.tp", tp) || !m.need(declared.pp, "parallel.pp", pp) ||
+  if (!m.need(declared.dp, "parallel.dp", dp) || !m.need(declared.tp, "parallel.tp", tp) ||
+      !m.need(declared.pp, "parallel.pp", pp) ||
       !m.need(declared.micro_batch, "parallel.mbs", m.out.plan.micro_batch) ||
       !m.need(declared.global_batch, "parallel.gbs", m.out.training.global_batch))
     return false;
   if (or_one(declared.ep) > 1) return m.refuse("not supported yet: expert parallelism");
   if (!declared.offload.empty()) return m.refuse("not supported yet: offloading of " + declared.offload);
   const std::int64_t cp = or_one(declared.cp), ranks = m.out.cluster.ranks();
-  const double product = static_cast<double>(dp) * static_cast<double>(tp) * static_cast<double>(pp) * static_cast<double>(cp);
+  const double product =
+      static_cast<double>(dp) * static_cast<double>(tp) * static_cast<double>(pp) * static_cast<double>(cp);
   if (product != static_cast<double>(ranks))
     return m.refuse("dp*tp*pp*cp does not give the row's " + std::to_string(ranks) + " devices");
   Plan& plan = m.out.plan;
@@ -233,14 +258,19 @@ MappedRun map_run(const MeasuredRun& run, const Stacks& stacks, const FindCluste
   if (!run.odd.empty()) return refused("odd row: " + run.odd);
   if (!run.task.empty() && run.task != "pretrain") return refused("not supported yet: " + run.task);
   const Stack* stack = find_stack(stacks, run);
-  if (stack == nullptr) return refused("no calibration of this software on this device (" + run.source + ", " + run.hardware.gpu + ")");
+  if (stack == nullptr)
+    return refused("no calibration of this software on this device (" + run.source + ", " + run.hardware.gpu +
+                   ")");
   if (!stack->unsupported.empty()) return refused(stack->unsupported);
-  if (run.measured_s <= 0 && run.measured_mem_gib <= 0) return refused("the row states neither a step time nor memory");
+  if (run.measured_s <= 0 && run.measured_mem_gib <= 0)
+    return refused("the row states neither a step time nor memory");
   Mapping m{run, *stack, {}, {}};
-  if (!map_model(m) || !map_cluster(m, stacks, find) || !map_precision(m) || !map_plan(m)) return refused(std::move(m.reason));
+  if (!map_model(m) || !map_cluster(m, stacks, find) || !map_precision(m) || !map_plan(m))
+    return refused(std::move(m.reason));
   m.out.stack = stack->name;
   m.out.calibration = stack->calibration;
-  if (const auto broken = violation(m.out.model, m.out.cluster, m.out.training, m.out.plan)) return refused(broken->message);
+  if (const auto broken = violation(m.out.model, m.out.cluster, m.out.training, m.out.plan))
+    return refused(broken->message);
   return {std::move(m.out), {}};
 }
 

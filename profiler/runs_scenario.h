@@ -1,7 +1,8 @@
-// From a run's declared row to what the simulator takes: model, cluster, training and plan, and the calibration
-// of its software stack; or the reason why it can't be simulated. The rules that read a source's own words
-// ("ZeRO-1", "selective (core attention)", "1F1B-I", "TP overlap off") are here; what a framework does without
-// saying so is in the table of stacks.
+// From a run's declared row to what the simulator takes: model, cluster, training and plan, and the
+// calibration of its software stack; or the reason why it can't be simulated. The rules that read a source's
+// own words
+// ("ZeRO-1", "selective (core attention)", "1F1B-I", "TP overlap off") are here; what a framework does
+// without saying so is in the table of stacks.
 #pragma once
 #include <functional>
 #include <optional>
@@ -22,12 +23,12 @@ struct RunScenario {
   Training training;
   Plan plan;
   std::string stack, calibration;
-  bool network_assumed = false;       // the source prints none: the standard one of the node
+  bool network_assumed = false;  // the source prints none: the standard one of the node
 };
 
 struct MappedRun {
   std::optional<RunScenario> scenario;
-  std::string reason;                 // if there is no scenario
+  std::string reason;  // if there is no scenario
 };
 
 // The cluster preset called `name`, of one node.

@@ -51,7 +51,8 @@ Stack read_stack(const Reader& r) {
   stack.cluster = r.string_or("cluster", "");
   const Reader when = r.object("when");
   for (std::string_view field : fields) {
-    for (const Reader& word : when.array_if(field)) stack.when[std::string(field)].push_back(lower(word.as_string()));
+    for (const Reader& word : when.array_if(field))
+      stack.when[std::string(field)].push_back(lower(word.as_string()));
   }
   when.done();
   if (const auto plan = r.object_if("plan")) read_plan(*plan, stack);
@@ -68,7 +69,9 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-bool contains(std::string_view text, std::string_view word) { return lower(text).find(word) != std::string::npos; }
+bool contains(std::string_view text, std::string_view word) {
+  return lower(text).find(word) != std::string::npos;
+}
 
 Stacks read_stacks(std::string_view text, std::string_view file) {
   const Json document = parse_json(text, file);

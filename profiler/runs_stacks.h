@@ -3,15 +3,16 @@
 // without being asked. The first stack whose conditions all hold is the run's.
 //
 //   { "schema": "orrery.stacks/1",
-//     "clusters": { "A100-80GB-SXM": "dgx-a100-80" },      the standard node of a device name, a cluster preset
-//     "stacks": [
+//     "clusters": { "A100-80GB-SXM": "dgx-a100-80" },      the standard node of a device name, a cluster
+//     preset "stacks": [
 //       { "name": "megatron-2021", "source": "arXiv 2104.04473", "calibration": "a100-megatron-2021",
 //         "when": { "source": ["Megatron-LM SC21"], "gpu": ["A100"], "release": [...], "family": [...],
 //                   "mode": [...], "zero": [...] },   each: the declared text contains one of these words
 //         "cluster": "dgx-a100-80",                   if its node is not the standard one
-//         "plan": { "attention": "unfused", "tensor_overlap": "none", "overlap_gradients": "without pipeline",
-//                   "overlap_parameters": false, "receive_ahead": 0, "early_stop": false, "parameters": "fp16",
-//                   "gradients": "fp16", "dropout": 0.1 } },
+//         "plan": { "attention": "unfused", "tensor_overlap": "none", "overlap_gradients": "without
+//         pipeline",
+//                   "overlap_parameters": false, "receive_ahead": 0, "early_stop": false, "parameters":
+//                   "fp16", "gradients": "fp16", "dropout": 0.1 } },
 //       { "name": "maxtext", "when": {...}, "unsupported": "JAX FSDP has no calibration" } ] }
 #pragma once
 #include <map>
@@ -28,15 +29,15 @@ enum class GradientOverlap : std::uint8_t { never, without_pipeline, always };
 
 struct Stack {
   std::string name, source, calibration;
-  std::string cluster;                // the node, where it is not the device's standard one
-  std::string unsupported;            // why runs of this stack can't be predicted; empty: they can
+  std::string cluster;      // the node, where it is not the device's standard one
+  std::string unsupported;  // why runs of this stack can't be predicted; empty: they can
   std::map<std::string, std::vector<std::string>> when;  // declared field -> words, lower case
   AttentionKernel attention = AttentionKernel::fused;
   TensorOverlap tensor_overlap = TensorOverlap::backward;
   GradientOverlap overlap_gradients = GradientOverlap::always;
   bool overlap_parameters = true, early_stop = false;
   int receive_ahead = 1;
-  Precision precision;                // compute is the run's own
+  Precision precision;  // compute is the run's own
   double dropout = 0;
 };
 
@@ -53,6 +54,6 @@ const Stack* find_stack(const Stacks&, const MeasuredRun&);
 
 // ASCII letters in lower case.
 std::string lower(std::string_view);
-bool contains(std::string_view text, std::string_view word);   // without regard to case; `word` is lower case
+bool contains(std::string_view text, std::string_view word);  // without regard to case; `word` is lower case
 
 }  // namespace orrery

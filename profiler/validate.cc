@@ -11,7 +11,8 @@ namespace orrery {
 namespace {
 
 // The distinct calibrations of the runs, read once.
-std::map<std::string, Calibration> read_calibrations(const std::vector<MappedRun>& mapped, const ValidationInputs& in) {
+std::map<std::string, Calibration> read_calibrations(const std::vector<MappedRun>& mapped,
+                                                     const ValidationInputs& in) {
   std::map<std::string, Calibration> out;
   for (const MappedRun& m : mapped) {
     if (!m.scenario || out.count(m.scenario->calibration) != 0) continue;
@@ -33,16 +34,19 @@ Predicted predict(const RunScenario& s, const Calibration& calibration, Evaluato
   return {to_seconds(played.makespan).v * scale_jitter(calibration, s.cluster.ranks()), peak};
 }
 
-std::vector<ValidatedRun> validate(std::span<const MeasuredRun> runs, const ValidationInputs& in, Executor& executor, Watch& watch) {
+std::vector<ValidatedRun> validate(std::span<const MeasuredRun> runs, const ValidationInputs& in,
+                                   Executor& executor, Watch& watch) {
   std::map<std::string, Cluster, std::less<>> clusters;
   const auto cluster = [&](std::string_view name) {
     const auto at = clusters.find(name);
-    return at != clusters.end() ? at->second : clusters.emplace(name, find_cluster(in.library, name)).first->second;
+    return at != clusters.end() ? at->second
+                                : clusters.emplace(name, find_cluster(in.library, name)).first->second;
   };
   std::vector<MappedRun> mapped;
   for (const MeasuredRun& run : runs) {
     mapped.push_back(map_run(run, in.stacks, cluster));
-    if (mapped.back().scenario && !in.calibration.empty()) mapped.back().scenario->calibration = in.calibration;
+    if (mapped.back().scenario && !in.calibration.empty())
+      mapped.back().scenario->calibration = in.calibration;
   }
   const std::map<std::string, Calibration> calibrations = read_calibrations(mapped, in);
 

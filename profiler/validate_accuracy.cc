@@ -14,7 +14,8 @@ std::array<std::string, aspects> aspects_of(const MeasuredRun& run) {
   const bool fp8 = contains(run.precision, "fp8") || contains(run.precision, "float8");
   const std::int64_t sequence = run.model.sequence.value_or(0);
   constexpr std::int64_t long_sequence = 4096;  // beyond it, attention is a large part of the step
-  return {run.release, run.hardware.gpu, fp8 ? "FP8" : "16-bit", sequence > long_sequence ? "sequences beyond 4k" : "sequences to 4k"};
+  return {run.release, run.hardware.gpu, fp8 ? "FP8" : "16-bit",
+          sequence > long_sequence ? "sequences beyond 4k" : "sequences to 4k"};
 }
 
 struct Collected {

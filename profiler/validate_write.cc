@@ -85,10 +85,12 @@ std::string columns(const std::vector<std::vector<std::string>>& rows) {
 
 std::vector<std::string> error_cells(const Errors& e) {
   if (e.points == 0) return {"0", "-", "-", "-", "-"};
-  return {std::to_string(e.points), percent(e.mape), percent(e.median), signed_percent(e.worst), signed_percent(e.bias)};
+  return {std::to_string(e.points), percent(e.mape), percent(e.median), signed_percent(e.worst),
+          signed_percent(e.bias)};
 }
 
-const std::vector<std::string> titles = {"", "runs", "MAPE %", "median", "worst", "bias", "held out", "MAPE %", "not supported"};
+const std::vector<std::string> titles = {"",     "runs",     "MAPE %", "median",       "worst",
+                                         "bias", "held out", "MAPE %", "not supported"};
 
 std::vector<std::string> source_cells(const SourceAccuracy& s) {
   std::vector<std::string> cells = {s.name};
@@ -102,8 +104,11 @@ std::vector<std::string> source_cells(const SourceAccuracy& s) {
 std::vector<std::string> run_cells(const ValidatedRun& v) {
   const auto seconds = [](bool known, double s) { return known ? number("%.4g s", s) : std::string("-"); };
   const auto memory = [](bool known, double g) { return known ? number("%.1f GiB", g) : std::string("-"); };
-  return {v.run.id, seconds(v.supported, v.predicted_s), seconds(v.run.measured_s > 0, v.run.measured_s),
-          v.has_error() ? number("%+.1f %%", v.error_pct()) : "-", memory(v.supported, v.predicted_mem_gib),
+  return {v.run.id,
+          seconds(v.supported, v.predicted_s),
+          seconds(v.run.measured_s > 0, v.run.measured_s),
+          v.has_error() ? number("%+.1f %%", v.error_pct()) : "-",
+          memory(v.supported, v.predicted_mem_gib),
           memory(v.run.measured_mem_gib > 0, v.run.measured_mem_gib)};
 }
 
@@ -121,11 +126,16 @@ std::string markdown_rule(std::size_t cells) {
 
 constexpr const char* preface =
     "# Accuracy\n\n"
-    "Written by `orrery validate scenarios/measured --md docs/accuracy.md`; the runs and their sources are under\n"
-    "`scenarios/measured/`. Each published run is simulated as its source declares it, with the calibration of its\n"
-    "software generation and device (`scenarios/stacks.json`). No run has a constant of its own: a calibration holds a few\n"
-    "fitted constants, each with the runs that set it, and errors are given apart for *held-out* runs, which set none. An error\n"
-    "is predicted over measured, less one; *worst* and *bias* (the mean) keep their sign. What the model leaves out, and\n"
+    "Written by `orrery validate scenarios/measured --md docs/accuracy.md`; the runs and their sources are "
+    "under\n"
+    "`scenarios/measured/`. Each published run is simulated as its source declares it, with the calibration "
+    "of its\n"
+    "software generation and device (`scenarios/stacks.json`). No run has a constant of its own: a "
+    "calibration holds a few\n"
+    "fitted constants, each with the runs that set it, and errors are given apart for *held-out* runs, which "
+    "set none. An error\n"
+    "is predicted over measured, less one; *worst* and *bias* (the mean) keep their sign. What the model "
+    "leaves out, and\n"
     "which errors come from it, is in [model.md](model.md).\n\n";
 
 }  // namespace
@@ -150,7 +160,8 @@ Json validation_json(std::span<const ValidatedRun> runs, const Accuracy& a) {
 std::string validation_text(std::span<const ValidatedRun> runs, const Accuracy& a, bool each_run) {
   std::string out;
   if (each_run) {
-    std::vector<std::vector<std::string>> rows = {{"run", "predicted", "measured", "error", "predicted", "measured"}};
+    std::vector<std::vector<std::string>> rows = {
+        {"run", "predicted", "measured", "error", "predicted", "measured"}};
     for (const ValidatedRun& v : runs)
       if (v.supported) rows.push_back(run_cells(v));
     out += columns(rows) + "\n";
@@ -160,7 +171,8 @@ std::string validation_text(std::span<const ValidatedRun> runs, const Accuracy& 
     if (s.all.points > 0 || s.memory.points > 0) rows.push_back(source_cells(s));
   rows.push_back(source_cells(a.total));
   out += columns(rows);
-  if (a.doubtful > 0) out += std::to_string(a.doubtful) + " runs are doubtful by their own source and count in no error.\n";
+  if (a.doubtful > 0)
+    out += std::to_string(a.doubtful) + " runs are doubtful by their own source and count in no error.\n";
   if (a.total.memory.points > 0) {
     rows = {{"peak memory", "runs", "MAPE %", "median", "worst", "bias"}};
     for (const SourceAccuracy& s : a.sources) {
@@ -171,20 +183,25 @@ std::string validation_text(std::span<const ValidatedRun> runs, const Accuracy& 
     out += "\n" + columns(rows);
   }
   if (!a.total.unsupported.empty()) out += "\nNot supported:\n";
-  for (const auto& [reason, count] : a.total.unsupported) out += number("%6.0f  ", static_cast<double>(count)) + reason + "\n";
+  for (const auto& [reason, count] : a.total.unsupported)
+    out += number("%6.0f  ", static_cast<double>(count)) + reason + "\n";
   return out;
 }
 
 std::string validation_markdown(std::span<const ValidatedRun> runs, const Accuracy& a) {
   std::vector<std::string> head = titles;
   head[0] = "source";
-  std::string out = std::string(preface) + "## Step time by source\n\n" + markdown_row(head) + markdown_rule(head.size());
+  std::string out =
+      std::string(preface) + "## Step time by source\n\n" + markdown_row(head) + markdown_rule(head.size());
   for (const SourceAccuracy& s : a.sources)
     if (s.all.points > 0) out += markdown_row(source_cells(s));
   out += markdown_row(source_cells(a.total));
-  if (a.doubtful > 0) out += "\n" + std::to_string(a.doubtful) + " further runs are doubtful by their own source and count in no error.\n";
+  if (a.doubtful > 0)
+    out += "\n" + std::to_string(a.doubtful) +
+           " further runs are doubtful by their own source and count in no error.\n";
   if (a.total.memory.points > 0) {
-    out += "\n## Peak memory by source\n\n" + markdown_row({"source", "runs", "MAPE %", "median", "worst", "bias"}) + markdown_rule(6);
+    out += "\n## Peak memory by source\n\n" +
+           markdown_row({"source", "runs", "MAPE %", "median", "worst", "bias"}) + markdown_rule(6);
     for (const SourceAccuracy& s : a.sources) {
       if (s.memory.points == 0) continue;
       std::vector<std::string> cells = {s.name};
@@ -194,10 +211,13 @@ std::string validation_markdown(std::span<const ValidatedRun> runs, const Accura
   }
   if (!a.total.unsupported.empty()) {
     out += "\n## Not supported\n\n" + markdown_row({"reason", "runs"}) + markdown_rule(2);
-    for (const auto& [reason, count] : a.total.unsupported) out += markdown_row({reason, std::to_string(count)});
+    for (const auto& [reason, count] : a.total.unsupported)
+      out += markdown_row({reason, std::to_string(count)});
   }
   out += "\n## Every run\n\n" +
-         markdown_row({"run", "predicted", "measured", "error", "memory predicted", "measured", "sets constants"}) + markdown_rule(7);
+         markdown_row(
+             {"run", "predicted", "measured", "error", "memory predicted", "measured", "sets constants"}) +
+         markdown_rule(7);
   for (const ValidatedRun& v : runs) {
     if (!v.supported) continue;
     std::vector<std::string> cells = run_cells(v);

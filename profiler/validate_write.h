@@ -1,4 +1,5 @@
-// Validation as JSON ("orrery.validation/1"), text for a terminal, Markdown for docs/accuracy.md, and a picture.
+// Validation as JSON ("orrery.validation/1"), text for a terminal, Markdown for docs/accuracy.md, and a
+// picture.
 #pragma once
 #include <span>
 #include <string>
@@ -8,8 +9,10 @@
 
 namespace orrery {
 
-// {"schema", "runs": [{"id","family","source","split","supported","reason","stack","calibration","plan","predicted_s","measured_s",
-// "error_pct","predicted_mem_gib","measured_mem_gib"}], "summary": {...}}; null where there is no such number.
+// {"schema", "runs":
+// [{"id","family","source","split","supported","reason","stack","calibration","plan","predicted_s","measured_s",
+// "error_pct","predicted_mem_gib","measured_mem_gib"}], "summary": {...}}; null where there is no such
+// number.
 Json validation_json(std::span<const ValidatedRun>, const Accuracy&);
 
 // One line a run, if `runs`; then one a source.

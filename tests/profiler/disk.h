@@ -22,11 +22,14 @@ class Disk : public Files {
   std::vector<std::string> list(std::string_view directory) override {
     std::vector<std::string> names;
     std::error_code none;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, none)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : std::filesystem::directory_iterator(directory, none))
+      names.push_back(entry.path().filename().string());
     return names;
   }
 };
 
-inline std::string shipped(std::string_view path) { return std::string(ORRERY_SOURCE_DIR) + "/scenarios/" + std::string(path); }
+inline std::string shipped(std::string_view path) {
+  return std::string(ORRERY_SOURCE_DIR) + "/scenarios/" + std::string(path);
+}
 
 }  // namespace orrery

@@ -1,5 +1,5 @@
-// Rows of others are odd in ways nobody thought of. Members of shipped rows are replaced by nonsense, a fixed sequence
-// of it: reading and mapping end in a scenario or in a reason, and what is mapped can be compiled.
+// Rows of others are odd in ways nobody thought of. Members of shipped rows are replaced by nonsense, a fixed
+// sequence of it: reading and mapping end in a scenario or in a reason, and what is mapped can be compiled.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -14,11 +14,31 @@ namespace orrery {
 namespace {
 
 const std::vector<Json>& nonsense() {
-  static const std::vector<Json> values = {
-      Json(), Json(true), Json(0), Json(1), Json(-1), Json(3), Json(7), Json(1024), Json(std::int64_t{1} << 31),
-      Json(std::int64_t{1} << 62), Json(0.5), Json(1e300), Json(-0.0), Json(""), Json("none"), Json("full"), Json("1F1B"),
-      Json("fp8"), Json("interleaved 1F1B"), Json(std::string(5000, 'x')), Json::array({Json(1), Json("two")}),
-      Json::object({{"tp", Json(8)}}), Json("FSDP"), Json("ZeRO-2"), Json("selective (core attention)")};
+  static const std::vector<Json> values = {Json(),
+                                           Json(true),
+                                           Json(0),
+                                           Json(1),
+                                           Json(-1),
+                                           Json(3),
+                                           Json(7),
+                                           Json(1024),
+                                           Json(std::int64_t{1} << 31),
+                                           Json(std::int64_t{1} << 62),
+                                           Json(0.5),
+                                           Json(1e300),
+                                           Json(-0.0),
+                                           Json(""),
+                                           Json("none"),
+                                           Json("full"),
+                                           Json("1F1B"),
+                                           Json("fp8"),
+                                           Json("interleaved 1F1B"),
+                                           Json(std::string(5000, 'x')),
+                                           Json::array({Json(1), Json("two")}),
+                                           Json::object({{"tp", Json(8)}}),
+                                           Json("FSDP"),
+                                           Json("ZeRO-2"),
+                                           Json("selective (core attention)")};
   return values;
 }
 
@@ -59,9 +79,11 @@ TEST(MutatedRows, EndInAScenarioThatCompilesOrInAReason) {
     for (int round = 0; round < 400; ++round) {
       Json row = original;
       const unsigned changes = 1 + random() % 3;
-      for (unsigned i = 0; i < changes; ++i) put(row, all[random() % all.size()], nonsense()[random() % nonsense().size()]);
+      for (unsigned i = 0; i < changes; ++i)
+        put(row, all[random() % all.size()], nonsense()[random() % nonsense().size()]);
       SCOPED_TRACE(row.dump(false));
-      const MappedRun m = map_run(read_run(row), stacks, [&](std::string_view name) { return find_cluster(library, name); });
+      const MappedRun m =
+          map_run(read_run(row), stacks, [&](std::string_view name) { return find_cluster(library, name); });
       ASSERT_NE(m.scenario.has_value(), !m.reason.empty());
       if (!m.scenario) {
         ++refused;
@@ -70,7 +92,8 @@ TEST(MutatedRows, EndInAScenarioThatCompilesOrInAReason) {
       ++mapped;
       const RunScenario& s = *m.scenario;
       ASSERT_FALSE(violation(s.model, s.cluster, s.training, s.plan));
-      if (micro_batches(s.training, s.plan) <= 64) compiler.run(s.model, s.cluster, s.training, s.plan, Ranks::folded, program);
+      if (micro_batches(s.training, s.plan) <= 64)
+        compiler.run(s.model, s.cluster, s.training, s.plan, Ranks::folded, program);
     }
   }
   EXPECT_GT(mapped, 100);

@@ -16,7 +16,8 @@ namespace {
 std::string network(std::string_view text) {
   const std::optional<Nics> n = printed_network(text, 8, 8);
   if (!n) return "none";
-  return std::to_string(n->count) + " x " + std::to_string(static_cast<int>(n->bandwidth.v * 8 / 1e9 + 0.5)) + " Gb/s";
+  return std::to_string(n->count) + " x " + std::to_string(static_cast<int>(n->bandwidth.v * 8 / 1e9 + 0.5)) +
+         " Gb/s";
 }
 
 TEST(PrintedNetwork, TheWordsOfTheSources) {
@@ -26,7 +27,8 @@ TEST(PrintedNetwork, TheWordsOfTheSources) {
   EXPECT_EQ(network("4x 100 Gb/s Omni-Path per node"), "4 x 100 Gb/s");
   EXPECT_EQ(network("400 Gb/s RDMA per GPU"), "8 x 400 Gb/s");
   EXPECT_EQ(network("8x 400 Gb/s InfiniBand per node (8x50 GB/s printed)"), "8 x 400 Gb/s");
-  EXPECT_EQ(network("Storage: 2x ConnectX-7 IB NDR 400Gb/s, Compute: 8x ConnectX-7 IB NDR 400Gb/s, Management: 100Gb/s Ethernet NIC"),
+  EXPECT_EQ(network("Storage: 2x ConnectX-7 IB NDR 400Gb/s, Compute: 8x ConnectX-7 IB NDR 400Gb/s, "
+                    "Management: 100Gb/s Ethernet NIC"),
             "8 x 400 Gb/s");
   EXPECT_EQ(network("1x Ethernet 100Gb/Sec, 8x NVIDIA Quantum-2 CX7 InfiniBand (400Gb/s)"), "8 x 400 Gb/s");
   EXPECT_EQ(network("AWS EFA (p5 class 3200 Gb/s; the playbook only says EFA)"), "8 x 400 Gb/s");
@@ -47,13 +49,15 @@ class Mapped : public testing::Test {
 
   static std::string row(std::string_view parallel, std::string_view model = R"("layers":24,"gated":false)") {
     return R"({"id":"r","source":{"name":"Korthikanti et al."},"family":"papers","model":{"hidden":2304,"heads":24,"ffn":9216,"vocab":51200,"seq":2048,)" +
-           std::string(model) + R"(},"hw":{"gpu":"A100-80GB-SXM","n_gpus":8,"gpus_per_node":8},"precision":"fp16","parallel":{)" +
+           std::string(model) +
+           R"(},"hw":{"gpu":"A100-80GB-SXM","n_gpus":8,"gpus_per_node":8},"precision":"fp16","parallel":{)" +
            std::string(parallel) + R"(},"result":{"iter_s":1}})";
   }
 };
 
 TEST_F(Mapped, APlainRow) {
-  const MappedRun m = map(row(R"("dp":1,"tp":8,"pp":1,"mbs":4,"gbs":4,"sp":true,"recompute":"selective","zero":"none")"));
+  const MappedRun m =
+      map(row(R"("dp":1,"tp":8,"pp":1,"mbs":4,"gbs":4,"sp":true,"recompute":"selective","zero":"none")"));
   ASSERT_TRUE(m.scenario) << m.reason;
   const RunScenario& s = *m.scenario;
   EXPECT_EQ(s.stack, "megatron-2022");
@@ -72,11 +76,13 @@ TEST_F(Mapped, APlainRow) {
 
 TEST_F(Mapped, AStackSaysWhatItsFrameworkDoesUnsaid) {
   const auto foundry = [&](std::string_view mode, std::string_view sharding) {
-    return map(R"({"id":"r","source":{"name":"llm-foundry"},"family":"mosaic","model":{"layers":4,"hidden":512,"heads":8,"ffn":2048,"vocab":1000,"seq":256},)"
-               R"("hw":{"gpu":"A100-80GB-SXM","n_gpus":8,"gpus_per_node":8},"precision":"bf16","parallel":{"dp":8,"tp":1,"pp":1,"mbs":2,"gbs":16,"recompute":"full","zero":")" +
-               std::string(sharding) + R"(","mp_mode":")" + std::string(mode) + R"("},"result":{"iter_s":1}})");
+    return map(
+        R"({"id":"r","source":{"name":"llm-foundry"},"family":"mosaic","model":{"layers":4,"hidden":512,"heads":8,"ffn":2048,"vocab":1000,"seq":256},)"
+        R"("hw":{"gpu":"A100-80GB-SXM","n_gpus":8,"gpus_per_node":8},"precision":"bf16","parallel":{"dp":8,"tp":1,"pp":1,"mbs":2,"gbs":16,"recompute":"full","zero":")" +
+        std::string(sharding) + R"(","mp_mode":")" + std::string(mode) + R"("},"result":{"iter_s":1}})");
   };
-  const MappedRun pure = foundry("PURE", "FSDP FULL_SHARD (ZeRO-3)"), autocast = foundry("DEFAULT", "FSDP SHARD_GRAD_OP (ZeRO-2)");
+  const MappedRun pure = foundry("PURE", "FSDP FULL_SHARD (ZeRO-3)"),
+                  autocast = foundry("DEFAULT", "FSDP SHARD_GRAD_OP (ZeRO-2)");
   ASSERT_TRUE(pure.scenario && autocast.scenario) << pure.reason << autocast.reason;
   EXPECT_FALSE(pure.scenario->plan.early_stop);
   EXPECT_TRUE(autocast.scenario->plan.early_stop);
@@ -104,17 +110,23 @@ TEST_F(Mapped, LayersThatFitOnlyWithTheEdgesTakeAPlaceForEach) {
 
 TEST_F(Mapped, WhatIsNotSupportedSaysWhy) {
   const std::string base = R"("dp":1,"tp":1,"pp":8,"mbs":1,"gbs":8,)";
-  EXPECT_EQ(map(row(base + R"("recompute":"none","schedule":"ZB-1p")")).reason, "not supported yet: the schedule ZB-1p");
+  EXPECT_EQ(map(row(base + R"("recompute":"none","schedule":"ZB-1p")")).reason,
+            "not supported yet: the schedule ZB-1p");
   EXPECT_EQ(map(row(base + R"("zero":"none")")).reason, "the row does not state parallel.recompute");
-  EXPECT_EQ(map(row(base + R"("recompute":"modules: mlp")")).reason, "not supported yet: recompute \"modules: mlp\"");
-  EXPECT_EQ(map(row(base + R"("recompute":"none")", R"("layers":24,"moe":{"experts":8})")).reason, "not priced yet: mixture of experts");
+  EXPECT_EQ(map(row(base + R"("recompute":"modules: mlp")")).reason,
+            "not supported yet: recompute \"modules: mlp\"");
+  EXPECT_EQ(map(row(base + R"("recompute":"none")", R"("layers":24,"moe":{"experts":8})")).reason,
+            "not priced yet: mixture of experts");
   EXPECT_EQ(map(row(R"("dp":2,"tp":8,"pp":1,"mbs":4,"gbs":8,"recompute":"none")")).reason,
             "dp*tp*pp*cp does not give the row's 8 devices");
-  EXPECT_EQ(map(row(base + R"("recompute":"none","zero":"magic")")).reason, "sharding \"magic\" is not known");
+  EXPECT_EQ(map(row(base + R"("recompute":"none","zero":"magic")")).reason,
+            "sharding \"magic\" is not known");
   EXPECT_EQ(map(R"({"id":"x"})").reason, "no calibration of this software on this device (, )");
   EXPECT_EQ(map(row(R"("dp":4611686018427387904)")).reason.rfind("odd row: /parallel/dp", 0), 0u);
-  EXPECT_EQ(map(row(R"("dp":2000000000,"tp":2000000000,"pp":2000000000,"cp":2000000000,"mbs":1,"gbs":1,"recompute":"none")")).reason,
-            "dp*tp*pp*cp does not give the row's 8 devices");
+  EXPECT_EQ(
+      map(row(R"("dp":2000000000,"tp":2000000000,"pp":2000000000,"cp":2000000000,"mbs":1,"gbs":1,"recompute":"none")"))
+          .reason,
+      "dp*tp*pp*cp does not give the row's 8 devices");
 }
 
 // Every shipped run is simulated, but for those of a device that no stack covers.
@@ -131,7 +143,8 @@ TEST_F(Mapped, EveryShippedRun) {
     EXPECT_NE(m.scenario.has_value(), !m.reason.empty());
     if (m.scenario) {
       ++supported;
-      EXPECT_TRUE(disk.exists(shipped("calibrations/" + m.scenario->calibration + ".json"))) << m.scenario->calibration;
+      EXPECT_TRUE(disk.exists(shipped("calibrations/" + m.scenario->calibration + ".json")))
+          << m.scenario->calibration;
     }
   }
   EXPECT_GT(supported, 300);

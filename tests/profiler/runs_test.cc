@@ -72,8 +72,10 @@ TEST(Runs, RowsOfJsonLinesAreReadPlainAndPacked) {
 }
 
 TEST(Runs, OddLinesBecomeOddRuns) {
-  const std::vector<MeasuredRun> runs = read_runs("{\"id\":\"a\",\"parallel\":{\"tp\":\"eight\"}}\nnot json\n[1,2]\n{\"parallel\":7}\n"
-                                          "{\"model\":{\"layers\":-3}}\n{\"result\":{\"iter_s\":1e400}}\n", "rows.jsonl");
+  const std::vector<MeasuredRun> runs = read_runs(
+      "{\"id\":\"a\",\"parallel\":{\"tp\":\"eight\"}}\nnot json\n[1,2]\n{\"parallel\":7}\n"
+      "{\"model\":{\"layers\":-3}}\n{\"result\":{\"iter_s\":1e400}}\n",
+      "rows.jsonl");
   ASSERT_EQ(runs.size(), 6u);
   EXPECT_EQ(runs[0].odd, "/parallel/tp: expected a count, found \"eight\"");
   EXPECT_EQ(runs[1].id, "rows.jsonl:2");
@@ -88,7 +90,8 @@ TEST(Runs, PartsBeyondADenseDecoderAreNamed) {
   EXPECT_EQ(read_runs(R"({"model":{"moe":{"experts":8}}})", "f")[0].model.beyond, "mixture of experts");
   EXPECT_EQ(read_runs(R"({"model":{"lora":{"rank":16}}})", "f")[0].model.beyond, "LoRA");
   EXPECT_EQ(read_runs(R"({"model":{"window":128}})", "f")[0].model.beyond, "windowed attention");
-  EXPECT_EQ(read_runs(R"({"parallel":{"peft":null}})", "f")[0].model.beyond, "fine-tuning on packed sequences");
+  EXPECT_EQ(read_runs(R"({"parallel":{"peft":null}})", "f")[0].model.beyond,
+            "fine-tuning on packed sequences");
 }
 
 constexpr std::string_view document = R"({
@@ -124,7 +127,8 @@ TEST(Runs, SlipsInADocumentAreErrors) {
     read_runs(slip, "a.json");
     FAIL() << "no error";
   } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("a.json:7: /runs/0/model/haeds"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("a.json:7: /runs/0/model/haeds"), std::string::npos)
+        << error.what();
   }
 }
 

@@ -36,13 +36,15 @@ class Validated : public testing::Test {
   Library library{disk, {shipped("")}};
   Quiet watch;
   std::vector<ValidatedRun> validate_files(const std::vector<std::string>& names, std::size_t workers = 1) {
-    const ValidationInputs in{disk, library, read_stacks(disk.text(shipped("stacks.json")), "stacks.json"), ""};
+    const ValidationInputs in{disk, library, read_stacks(disk.text(shipped("stacks.json")), "stacks.json"),
+                              ""};
     Turns turns(workers);
     return validate(read_runs(disk, names), in, turns, watch);
   }
 };
 
-ValidatedRun made_up(std::string source, std::string split, double predicted, double measured, std::string quality = "A") {
+ValidatedRun made_up(std::string source, std::string split, double predicted, double measured,
+                     std::string quality = "A") {
   ValidatedRun v;
   v.run.source = std::move(source);
   v.run.family = "papers";
@@ -56,7 +58,8 @@ ValidatedRun made_up(std::string source, std::string split, double predicted, do
 
 TEST(Accuracy, SumsByHandOverHeldOutAndFittedRuns) {
   std::vector<ValidatedRun> runs = {made_up("a", "validate", 110, 100), made_up("a", "validate", 96, 100),
-                                    made_up("a", "calibrate", 101, 100), made_up("a", "validate", 300, 100, "C")};
+                                    made_up("a", "calibrate", 101, 100),
+                                    made_up("a", "validate", 300, 100, "C")};
   runs.push_back({});
   runs.back().run.source = "a";
   runs.back().reason = "no";
@@ -77,7 +80,8 @@ TEST(Accuracy, SumsByHandOverHeldOutAndFittedRuns) {
 }
 
 TEST(Accuracy, RunsOfASourceAreToldApartByWhatTheyDifferIn) {
-  std::vector<ValidatedRun> runs = {made_up("a", "validate", 1, 1), made_up("a", "validate", 1, 1), made_up("b", "validate", 1, 1)};
+  std::vector<ValidatedRun> runs = {made_up("a", "validate", 1, 1), made_up("a", "validate", 1, 1),
+                                    made_up("b", "validate", 1, 1)};
   runs[1].run.precision = "fp8 (delayed scaling)";
   const Accuracy sums = accuracy(runs);
   ASSERT_EQ(sums.sources.size(), 3u);
@@ -97,19 +101,21 @@ TEST_F(Validated, KorthikantiIsPredictedWithinItsTarget) {
 }
 
 TEST_F(Validated, TheSameForAnyNumberOfWorkers) {
-  const std::vector<std::string> files = {shipped("measured/zero-bubble.json"), shipped("measured/mosaic-fsdp-a100-40.json")};
+  const std::vector<std::string> files = {shipped("measured/zero-bubble.json"),
+                                          shipped("measured/mosaic-fsdp-a100-40.json")};
   const std::vector<ValidatedRun> one = validate_files(files, 1), three = validate_files(files, 3);
   EXPECT_EQ(validation_json(one, accuracy(one)).dump(), validation_json(three, accuracy(three)).dump());
 }
 
 TEST_F(Validated, TheJsonHasWhatWasPromised) {
-  const std::vector<ValidatedRun> runs = validate_files({shipped("measured/zero-bubble.json"), shipped("measured/megatron-2020.json")});
+  const std::vector<ValidatedRun> runs =
+      validate_files({shipped("measured/zero-bubble.json"), shipped("measured/megatron-2020.json")});
   const Json json = parse_json(validation_json(runs, accuracy(runs)).dump(), "out.json");
   const Json& list = *json.find("runs");
   ASSERT_EQ(list.items().size(), runs.size());
   for (const Json& run : list.items()) {
-    for (const char* key : {"id", "family", "split", "supported", "reason", "predicted_s", "measured_s", "error_pct",
-                            "predicted_mem_gib", "measured_mem_gib"})
+    for (const char* key : {"id", "family", "split", "supported", "reason", "predicted_s", "measured_s",
+                            "error_pct", "predicted_mem_gib", "measured_mem_gib"})
       EXPECT_NE(run.find(key), nullptr) << key;
     const bool supported = run.find("supported")->boolean();
     EXPECT_EQ(run.find("reason")->string().empty(), supported);
@@ -119,14 +125,17 @@ TEST_F(Validated, TheJsonHasWhatWasPromised) {
     EXPECT_NEAR(run.find("error_pct")->real(), expected, 1e-9);
   }
   const Json& summary = *json.find("summary");
-  for (const char* key : {"all", "held_out", "fitted", "memory", "unsupported_runs", "unsupported", "families", "sources"})
+  for (const char* key :
+       {"all", "held_out", "fitted", "memory", "unsupported_runs", "unsupported", "families", "sources"})
     EXPECT_NE(summary.find(key), nullptr) << key;
 }
 
 TEST_F(Validated, TextMarkdownAndPictureNameEverySource) {
-  const std::vector<ValidatedRun> runs = validate_files({shipped("measured/zero-bubble.json"), shipped("measured/megatron-2020.json")});
+  const std::vector<ValidatedRun> runs =
+      validate_files({shipped("measured/zero-bubble.json"), shipped("measured/megatron-2020.json")});
   const Accuracy sums = accuracy(runs);
-  const std::string text = validation_text(runs, sums, true), markdown = validation_markdown(runs, sums), svg = validation_svg(runs);
+  const std::string text = validation_text(runs, sums, true), markdown = validation_markdown(runs, sums),
+                    svg = validation_svg(runs);
   for (const std::string& out : {text, markdown}) {
     EXPECT_NE(out.find("zb-1F1B-6.2B-m64"), std::string::npos);
     EXPECT_NE(out.find("Megatron-LM README 2020"), std::string::npos);
