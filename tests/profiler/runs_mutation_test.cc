@@ -78,8 +78,8 @@ TEST(MutatedRows, EndInAScenarioThatCompilesOrInAReason) {
     const auto all = places(original);
     for (int round = 0; round < 400; ++round) {
       Json row = original;
-      const unsigned changes = 1 + random() % 3;
-      for (unsigned i = 0; i < changes; ++i)
+      const std::size_t changes = 1 + random() % 3;
+      for (std::size_t i = 0; i < changes; ++i)
         put(row, all[random() % all.size()], nonsense()[random() % nonsense().size()]);
       SCOPED_TRACE(row.dump(false));
       const MappedRun m =
