@@ -2,9 +2,8 @@
 # include that base may have, the same copy builds.
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 file(REMOVE_RECURSE ${SCRATCH})
-foreach(part CMakeLists.txt sim planner profiler tools tests/CMakeLists.txt)
-  get_filename_component(folder ${part} DIRECTORY)
-  file(COPY ${SOURCE}/${part} DESTINATION ${SCRATCH}/source/${folder})
+foreach(part CMakeLists.txt sim planner profiler tools tests)
+  file(COPY ${SOURCE}/${part} DESTINATION ${SCRATCH}/source)
 endforeach()
 run(${CMAKE_COMMAND} -S ${SCRATCH}/source -B ${SCRATCH}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}
   -DCMAKE_BUILD_TYPE=Debug -DORRERY_BUILD_TESTS=OFF -DORRERY_BUILD_BENCHMARKS=OFF)
