@@ -254,7 +254,11 @@ bool map_plan(Mapping& m) {
 }  // namespace
 
 MappedRun map_run(const MeasuredRun& run, const Stacks& stacks, const FindCluster& find) {
-  const auto refused = [](std::string why) { return MappedRun{{}, std::move(why)}; };
+  const auto refused = [](std::string why) {
+    constexpr std::size_t longest = 200;  // of words that may be a row's own
+    if (why.size() > longest) why = why.substr(0, longest) + "...";
+    return MappedRun{{}, std::move(why)};
+  };
   if (!run.odd.empty()) return refused("odd row: " + run.odd);
   if (!run.task.empty() && run.task != "pretrain") return refused("not supported yet: " + run.task);
   const Stack* stack = find_stack(stacks, run);
