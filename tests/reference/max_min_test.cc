@@ -5,31 +5,33 @@
 
 #include <random>
 
-namespace orrery::test {
+namespace orrery::reference {
 namespace {
 
-using Flows = std::vector<MaxMinFlow>;
+constexpr double free_bound = 1e9;
 
-TEST(MaxMinOracle, TwoEqualFlowsHalfEach) {
-  EXPECT_EQ(max_min(1, Flows{{{{0, 1}}}, {{{0, 1}}}}), (std::vector{0.5, 0.5}));
+// Flows by their weights on each link; all may rise freely.
+Sharing sharing(std::vector<std::vector<double>> weights) {
+  return {std::vector<double>(weights.size(), free_bound), std::move(weights)};
 }
 
-TEST(MaxMinOracle, AloneAtFullRate) {
-  EXPECT_EQ(max_min(2, Flows{{{{0, 1}, {1, 0.5}}}, {{}}}), (std::vector{1.0, 1.0}));
-}
+TEST(MaxMinOracle, TwoEqualFlowsHalfEach) { EXPECT_EQ(max_min(sharing({{1}, {1}})), (std::vector{0.5, 0.5})); }
+
+TEST(MaxMinOracle, AloneToTheFirstFullLink) { EXPECT_EQ(max_min(sharing({{1, 0.5}})), (std::vector{1.0})); }
 
 // X: A, B. Y: B, C; C can't take more than a quarter. A and B share X; Y keeps a quarter that nobody can use.
 TEST(MaxMinOracle, BoundedFlowLeavesRoom) {
-  const Flows flows{{{{0, 1}}}, {{{0, 1}, {1, 1}}}, {{{1, 1}}, 0.25}};
-  EXPECT_EQ(max_min(2, flows), (std::vector{0.5, 0.5, 0.25}));
+  Sharing s = sharing({{1, 0}, {1, 1}, {0, 1}});
+  s.bound[2] = 0.25;
+  EXPECT_EQ(max_min(s), (std::vector{0.5, 0.5, 0.25}));
   // Without A, B fills Y: 1 - 1/4.
-  EXPECT_EQ(max_min(2, Flows{flows[1], flows[2]}), (std::vector{0.75, 0.25}));
+  EXPECT_EQ(max_min({{free_bound, 0.25}, {{1, 1}, {0, 1}}}), (std::vector{0.75, 0.25}));
 }
 
 // Bertsekas and Gallager's figure: X holds three flows, Y two, of which one is on both. X is full at a third; the
 // other flow of Y then rises to two thirds.
 TEST(MaxMinOracle, SecondBottleneck) {
-  const std::vector<double> level = max_min(2, Flows{{{{0, 1}}}, {{{0, 1}}}, {{{0, 1}, {1, 1}}}, {{{1, 1}}}});
+  const std::vector<double> level = max_min(sharing({{1, 0}, {1, 0}, {1, 1}, {0, 1}}));
   EXPECT_DOUBLE_EQ(level[0], 1.0 / 3);
   EXPECT_DOUBLE_EQ(level[2], 1.0 / 3);
   EXPECT_DOUBLE_EQ(level[3], 2.0 / 3);
@@ -37,37 +39,35 @@ TEST(MaxMinOracle, SecondBottleneck) {
 
 // A needs the whole link at full rate, B half of it: both at 1 / 1.5.
 TEST(MaxMinOracle, WeightsOfUnlikeFlows) {
-  const std::vector<double> level = max_min(1, Flows{{{{0, 1}}}, {{{0, 0.5}}}});
-  EXPECT_DOUBLE_EQ(level[0], 2.0 / 3);
-  EXPECT_DOUBLE_EQ(level[1], 2.0 / 3);
+  for (const double level : max_min(sharing({{1}, {0.5}}))) EXPECT_DOUBLE_EQ(level, 2.0 / 3);
 }
 
-// Ten senders into one port (weights 1): a tenth each, though each has a port of its own.
+// Ten senders into one port: a tenth each, though each has a port of its own.
 TEST(MaxMinOracle, Incast) {
-  Flows flows;
-  for (std::uint32_t i = 0; i < 10; ++i) flows.push_back({{{0, 1}, {1 + i, 1}}});
-  for (const double l : max_min(11, flows)) EXPECT_DOUBLE_EQ(l, 0.1);
+  std::vector<std::vector<double>> weights(10, std::vector<double>(11, 0));
+  for (std::size_t f = 0; f < 10; ++f) weights[f][0] = weights[f][1 + f] = 1;
+  for (const double level : max_min(sharing(weights))) EXPECT_DOUBLE_EQ(level, 0.1);
 }
 
-TEST(MaxMinOracle, RandomCasesAreFair) {
+TEST(MaxMinOracle, RandomCasesAreFairAndNothingElseIs) {
   std::mt19937 random(5);
-  const auto draw = [&](int low, int high) { return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1)); };
+  const auto draw = [&](int low, int high) {
+    return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1));
+  };
   for (int trial = 0; trial < 500; ++trial) {
-    const auto links = static_cast<std::uint32_t>(draw(1, 8));
-    Flows flows(static_cast<std::size_t>(draw(1, 20)));
-    for (MaxMinFlow& f : flows) {
-      f.bound = draw(1, 8) / 4.0;
-      for (std::uint32_t l = 0; l < links; ++l) {
-        if (draw(0, 2) == 0) f.uses.push_back({l, draw(1, 16) / 8.0});
-      }
+    const auto links = static_cast<std::size_t>(draw(1, 8)), flows = static_cast<std::size_t>(draw(1, 20));
+    Sharing s{std::vector<double>(flows), std::vector<std::vector<double>>(flows, std::vector<double>(links, 0))};
+    for (std::size_t f = 0; f < flows; ++f) {
+      s.bound[f] = draw(1, 8) / 4.0;
+      for (double& weight : s.weight[f])
+        if (draw(0, 2) == 0) weight = draw(1, 16) / 8.0;
     }
-    std::vector<double> level = max_min(links, flows);
-    EXPECT_TRUE(is_max_min_fair(links, flows, level));
-    const std::size_t f = random() % flows.size();  // and nothing else is
-    level[f] *= 0.9;
-    EXPECT_FALSE(is_max_min_fair(links, flows, level));
+    std::vector<double> level = max_min(s);
+    EXPECT_TRUE(is_max_min(s, level));
+    level[random() % flows] *= 0.9;
+    EXPECT_FALSE(is_max_min(s, level));
   }
 }
 
 }  // namespace
-}  // namespace orrery::test
+}  // namespace orrery::reference
