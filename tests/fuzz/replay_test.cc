@@ -8,6 +8,9 @@
 #include "tools/disk.h"
 
 namespace orrery::fuzz {
+
+void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 namespace {
 
 const std::string corpora = std::string(ORRERY_SOURCE_DIR) + "/tests/fuzz/corpus/";
