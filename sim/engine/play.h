@@ -14,7 +14,8 @@ namespace orrery::engine {
 inline constexpr std::uint32_t role_stride = 16;      // role_count, padded
 inline constexpr std::size_t cached_rows = 50'000;    // about as many as the second-level cache of a core holds
 
-// Whether the host's issue order can delay anything: a launch has a price, or a `host` instruction holds it up.
+// Whether the host's issue order can delay anything: a launch or a `host` instruction has a price, or a `host`
+// instruction waits for another.
 bool host_matters(const Program&, std::span<const Price>);
 
 // Sizes and clears what every play needs.

@@ -6,12 +6,35 @@
 namespace orrery {
 namespace engine {
 
+namespace {
+
+// Whether a `host` instruction waits for another, in its block or outside.
+bool host_waits(const Program& p) {
+  std::vector<bool> holds(p.blocks.size(), false);
+  for (std::size_t b = 0; b < p.blocks.size(); ++b) {
+    for (std::uint32_t r = p.blocks[b].first_row; r < p.blocks[b].first_row + p.blocks[b].rows; ++r) {
+      if (p.rows[r].kind != Kind::host) continue;
+      if (p.rows[r].first_wait != p.rows[r + 1].first_wait) return true;
+      holds[b] = true;
+    }
+  }
+  for (std::size_t c = 0; c < p.call_count(); ++c)
+    if (holds[p.calls[c].block] && p.calls[c].first_wait != p.calls[c + 1].first_wait) return true;
+  return false;
+}
+
+}  // namespace
+
 bool host_matters(const Program& p, std::span<const Price> prices) {
   for (const Price& price : prices)
     if (price.launch.v > 0) return true;
-  for (const CostClass& c : p.classes)
-    if (c.kind == Kind::host) return true;
-  return false;
+  bool any = false;
+  for (std::size_t c = 0; c < p.classes.size(); ++c) {
+    if (p.classes[c].kind != Kind::host) continue;
+    if (prices[c].total().v > 0) return true;
+    any = true;
+  }
+  return any && host_waits(p);
 }
 
 void prepare(const Program& p, std::span<const Price> prices, Workspace& w) {
