@@ -79,10 +79,13 @@ struct Compiler::Work {
   std::vector<Step> steps;
   std::vector<Cell> cells;
   std::vector<std::vector<std::uint32_t>> played;  // by team: its compute calls in order
-  std::vector<OutsideWait> pending;
 };
 
 namespace {
+
+bool before(const OutsideWait& a, const OutsideWait& b) {
+  return a.row != b.row ? a.row < b.row : a.call != b.call ? a.call < b.call : a.awaited < b.awaited;
+}
 
 class Compilation {
  public:
@@ -105,12 +108,15 @@ class Compilation {
   void play_message(const Step&);
   void finish_step();
   void wait(std::uint32_t row, std::uint32_t call, std::uint32_t awaited) {
-    pending_.push_back({row, call, awaited});
+    out_.outside_waits.push_back({row, call, awaited});
   }
   void wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team,
                       std::uint32_t first_compute = none);
   std::uint16_t output_place(StageState&, bool gradients, std::uint32_t row);
-  std::uint32_t add_call(std::uint32_t block, std::uint32_t first_team, Call call);
+  // Appends a call with the waits named since the one before; its places are for the caller to fill in.
+  Call& add_call(std::uint32_t block, std::uint32_t first_team, std::uint32_t virtual_stage,
+                 std::uint32_t micro_batch = 0);
+  std::uint32_t last_call() const { return static_cast<std::uint32_t>(out_.calls.size()) - 1; }
   std::vector<FinishBlock> for_each_team(FinishBlock (FinishEmitter::*emit)(const TeamStages&));
 
   const Model& model_;
@@ -123,7 +129,7 @@ class Compilation {
   std::uint32_t pp_, chunks_, micro_batches_;
   std::deque<StageBlocks> stage_blocks_;
   std::vector<StageState> states_;
-  std::vector<OutsideWait>& pending_;
+  std::uint32_t first_wait_ = 0;  // of the next call
   std::uint32_t message_block_[2] = {none, none};
   std::uint32_t next_pair_ = 0, previous_pair_ = 0, all_teams_ = 0;  // into call_teams
 };
@@ -139,8 +145,7 @@ Compilation::Compilation(const Model& model, const Training& training, const Pla
       finish_(builder_, emitter_, training, plan),
       pp_(static_cast<std::uint32_t>(plan.pp)),
       chunks_(pp_ * static_cast<std::uint32_t>(plan.virtual_stages)),
-      micro_batches_(static_cast<std::uint32_t>(micro_batches(training, plan))),
-      pending_(work->pending) {}
+      micro_batches_(static_cast<std::uint32_t>(micro_batches(training, plan))) {}
 
 Cell& Compilation::cell(std::uint32_t virtual_stage, std::uint32_t micro_batch) {
   return work_.cells[std::size_t{virtual_stage} * micro_batches_ + micro_batch];
@@ -217,30 +222,32 @@ void Compilation::list_weights() {
   }
 }
 
-std::uint32_t Compilation::add_call(std::uint32_t block, std::uint32_t first_team, Call call) {
-  const auto index = static_cast<std::uint32_t>(out_.calls.size());
+Call& Compilation::add_call(std::uint32_t block, std::uint32_t first_team, std::uint32_t virtual_stage,
+                            std::uint32_t micro_batch) {
+  // Waits in order of row, call and awaited row: few, mostly one or two.
+  auto& waits = out_.outside_waits;
+  for (std::size_t i = first_wait_ + 1u; i < waits.size(); ++i) {
+    const OutsideWait wait = waits[i];
+    std::size_t at = i;
+    for (; at > first_wait_ && before(wait, waits[at - 1]); --at) waits[at] = waits[at - 1];
+    waits[at] = wait;
+  }
+  Call& call = out_.calls.emplace_back();
   call.block = block;
   call.first_team = first_team;
-  call.first_wait = static_cast<std::uint32_t>(out_.outside_waits.size());
-  if (pending_.size() > 1) {
-    std::sort(pending_.begin(), pending_.end(), [](const OutsideWait& a, const OutsideWait& b) {
-      return a.row != b.row ? a.row < b.row : a.call != b.call ? a.call < b.call : a.awaited < b.awaited;
-    });
-  }
-  out_.outside_waits.insert(out_.outside_waits.end(), pending_.begin(), pending_.end());
-  pending_.clear();
-  out_.calls.push_back(call);
-  return index;
+  call.first_wait = first_wait_;
+  call.micro_batch = micro_batch;
+  call.virtual_stage = static_cast<std::uint16_t>(virtual_stage);
+  first_wait_ = static_cast<std::uint32_t>(waits.size());
+  return call;
 }
 
-// Entries wait for the compute of the team's previous call, and compute for a tensor collective at its end
-// (the sums of the loss, the scatter of an embedding without layers), as Megatron-LM runs these in line.
 void Compilation::wait_for_entry(const std::vector<std::uint32_t>& entries, std::uint32_t team,
                                  std::uint32_t first_compute) {
   const auto& played = work_.played[team];
   if (played.empty()) return;
-  const Call& before = out_.calls[played.back()];
-  const BlockLinks& links = links_of(blocks(before.virtual_stage), before.block);
+  const Call& previous = out_.calls[played.back()];
+  const BlockLinks& links = links_of(blocks(previous.virtual_stage), previous.block);
   for (std::uint32_t row : entries) wait(row, played.back(), links.last_compute);
   if (first_compute != none && links.loose_tensor != none)
     wait(first_compute, played.back(), links.loose_tensor);
@@ -258,9 +265,8 @@ void Compilation::begin_step() {
       built.emplace_back(states_[vs].blocks, finish_.begin(blocks(vs), rows.back()).block);
     }
     states_[vs].unit_gathers = rows[at];
-    Call call;
-    call.virtual_stage = static_cast<std::uint16_t>(vs);
-    states_[vs].begin_call = add_call(built[at].second, team_of(vs), call);
+    add_call(built[at].second, team_of(vs), vs);
+    states_[vs].begin_call = last_call();
   }
 }
 
@@ -290,13 +296,11 @@ void Compilation::play_forward(const Step& step) {
   }
   if (!s.shape.last) c.output = output_place(state, false, s.forward.output_begin);
   c.stash = state.stash.take(INT64_MAX - 1);
-  Call call;
-  call.micro_batch = step.action.micro_batch;
-  call.virtual_stage = static_cast<std::uint16_t>(vs);
+  Call& call = add_call(s.forward.block, team, vs, step.action.micro_batch);
   call.stash = c.stash;
   call.input = c.input;
   call.output = c.output;
-  c.forward = add_call(s.forward.block, team, call);
+  c.forward = last_call();
   work_.played[team].push_back(c.forward);
   const bool frees_input = plan_.tp > 1 && !plan_.sequence_parallel && plan_.scatter_gather;
   if (frees_input && c.input_message != none) state.inputs.release(c.input, step.position);
@@ -325,14 +329,12 @@ void Compilation::play_backward(const Step& step) {
       if (links.whole_gradients[u] != none) wait(links.whole_gradients[u], previous, before.reduce_rows[u]);
   }
   if (!s.shape.first) c.output_gradient = output_place(state, true, links.output_begin);
-  Call call;
-  call.micro_batch = mb;
-  call.virtual_stage = static_cast<std::uint16_t>(vs);
+  Call& call = add_call(links.block, team, vs, mb);
   call.stash = c.stash;
   call.input = c.input;
   call.gradient = c.gradient;
   call.output = c.output_gradient;
-  c.backward = add_call(links.block, team, call);
+  c.backward = last_call();
   work_.played[team].push_back(c.backward);
   state.stash.release(c.stash, 0);
   const bool freed_early = plan_.tp > 1 && !plan_.sequence_parallel && plan_.scatter_gather;
@@ -350,27 +352,24 @@ void Compilation::play_message(const Step& step) {
   const std::uint32_t produced = gradients ? producer.backward : producer.forward;
   wait(0, produced, links_of(blocks(from), out_.calls[produced].block).output_row);
   // The receive goes `receive_ahead` actions ahead of its consumer, into a place that is free by then.
-  const std::int64_t before = std::int64_t{step.position} - 1 - plan_.receive_ahead;
-  if (before >= 0) {
-    const std::uint32_t awaited = work_.played[team_of(vs)][static_cast<std::size_t>(before)];
+  const std::int64_t posted = std::int64_t{step.position} - 1 - plan_.receive_ahead;
+  if (posted >= 0) {
+    const std::uint32_t awaited = work_.played[team_of(vs)][static_cast<std::size_t>(posted)];
     wait(1, awaited,
          links_of(blocks(out_.calls[awaited].virtual_stage), out_.calls[awaited].block).last_compute);
   }
-  Call call;
-  call.micro_batch = mb;
-  call.virtual_stage = static_cast<std::uint16_t>(vs);
-  call.output = gradients ? producer.output_gradient : producer.output;
-  if (gradients)
-    call.gradient = c.gradient = state.gradients.take(before);
-  else
-    call.input = c.input = state.inputs.take(before);
   if (message_block_[gradients] == none) message_block_[gradients] = emitter_.message(gradients);
   const std::uint32_t pair = gradients ? previous_pair_ + 2 * team_of(from) : next_pair_ + 2 * team_of(from);
-  const std::uint32_t index = add_call(message_block_[gradients], pair, call);
-  (gradients ? c.gradient_message : c.input_message) = index;
+  Call& call = add_call(message_block_[gradients], pair, vs, mb);
+  call.output = gradients ? producer.output_gradient : producer.output;
+  if (gradients)
+    call.gradient = c.gradient = state.gradients.take(posted);
+  else
+    call.input = c.input = state.inputs.take(posted);
+  (gradients ? c.gradient_message : c.input_message) = last_call();
   Outputs& outputs = states_[from].outputs[gradients];
   outputs.places.release(call.output, 0);
-  outputs.message[call.output] = index;
+  outputs.message[call.output] = last_call();
 }
 
 void Compilation::play(const Step& step) {
@@ -399,11 +398,6 @@ std::vector<FinishBlock> Compilation::for_each_team(FinishBlock (FinishEmitter::
 }
 
 void Compilation::finish_step() {
-  const auto call_of = [](std::uint32_t vs) {
-    Call call;
-    call.virtual_stage = static_cast<std::uint16_t>(vs);
-    return call;
-  };
   // The last data rows that reduced each team's gradients, in order: later ones follow them on the stream.
   std::vector<std::pair<std::uint32_t, std::uint32_t>> reduced(pp_, {none, none});
   for (std::uint32_t vs = 0; vs < chunks_; ++vs) {
@@ -420,7 +414,8 @@ void Compilation::finish_step() {
       if (reduced[team].first != none) wait(entry, reduced[team].first, reduced[team].second);
     }
     wait_for_entry(reductions[team].entries, team);
-    const std::uint32_t call = add_call(reductions[team].block, team, call_of(team));
+    add_call(reductions[team].block, team, team);
+    const std::uint32_t call = last_call();
     if (reductions[team].last_data != none) reduced[team] = {call, reductions[team].last_data};
     const std::uint32_t rows = out_.blocks[reductions[team].block].rows;
     if (out_.rows[out_.blocks[reductions[team].block].first_row + rows - 1].stream == Stream::tensor)
@@ -437,7 +432,8 @@ void Compilation::finish_step() {
       const std::uint32_t team = slot == 0 ? 0 : pp_ - 1;
       if (summed[team].first != none) wait(slot, summed[team].first, summed[team].second);
     }
-    const std::uint32_t call = add_call(tied.block, first_pair, call_of(0));
+    add_call(tied.block, first_pair, 0);
+    const std::uint32_t call = last_call();
     reduced[0] = {call, 0};
     reduced[pp_ - 1] = {call, 1};
   }
@@ -446,18 +442,20 @@ void Compilation::finish_step() {
   for (std::uint32_t team = 0; team < pp_; ++team) {
     if (reduced[team].first != none) wait(0, reduced[team].first, reduced[team].second);
     if (summed[team].first != none) wait(0, summed[team].first, summed[team].second);
-    norm_calls[team] = add_call(norms[team].block, team, call_of(team));
+    add_call(norms[team].block, team, team);
+    norm_calls[team] = last_call();
   }
   std::uint32_t world = none;
   if (plan_.ranks() > 1) {
     const FinishBlock all = finish_.world(pp_);
     for (std::uint32_t team = 0; team < pp_; ++team) wait(team, norm_calls[team], 0);
-    world = add_call(all.block, all_teams_, call_of(0));
+    add_call(all.block, all_teams_, 0);
+    world = last_call();
   }
   const std::vector<FinishBlock> updates = for_each_team(&FinishEmitter::update);
   for (std::uint32_t team = 0; team < pp_; ++team) {
     if (world != none) wait(0, world, team);
-    add_call(updates[team].block, team, call_of(team));
+    add_call(updates[team].block, team, team);
   }
 }
 
