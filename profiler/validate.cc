@@ -31,7 +31,7 @@ Predicted predict(const RunScenario& s, const Calibration& calibration, Evaluato
   const std::vector<StageMemory>& memory = evaluator.memory();
   const Bytes peak = memory[fullest(memory)].peak;
   const Simulation& played = evaluator.simulate();
-  return {to_seconds(played.makespan).v * scale_jitter(calibration, s.cluster.ranks()), peak};
+  return {to_seconds(step_at_scale(played.makespan, calibration, s.cluster.ranks())).v, peak};
 }
 
 std::vector<ValidatedRun> validate(std::span<const MeasuredRun> runs, const ValidationInputs& in,
