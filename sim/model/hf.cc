@@ -117,14 +117,14 @@ double HfConfig::fraction(std::string_view key, double otherwise) const {
 
 Activation HfConfig::activation(Names names, std::string_view otherwise) const {
   constexpr std::array<std::string_view, 11> words{
-      "gelu",         "gelu_new",    "gelu_fast", "gelu_pytorch_tanh",
-      "quick_gelu",   "gelu_python", "relu",      "relu2",
-      "squared_relu", "silu",        "swish"};
+      "gelu",        "quick_gelu", "gelu_python",  "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu",
+      "relu2", "squared_relu", "silu", "swish"};
   const std::string_view key = pick(names);
   const std::size_t i =
       key.empty() ? static_cast<std::size_t>(std::find(words.begin(), words.end(), otherwise) - words.begin())
                   : reader_.word(key, words);
-  return i < 6    ? Activation::gelu
+  return i < 3    ? Activation::gelu
+         : i < 6  ? Activation::gelu_tanh
          : i == 6 ? Activation::relu
          : i < 9  ? Activation::squared_relu
                   : Activation::silu;

@@ -10,9 +10,18 @@
 
 namespace orrery {
 
-enum class Activation : std::uint8_t { gelu, relu, squared_relu, silu };
+// gelu_tanh: the approximation by tanh of GPT-2 (Hendrycks & Gimpel 2016); priced as gelu.
+enum class Activation : std::uint8_t { gelu, relu, squared_relu, silu, gelu_tanh };
 enum class Norm : std::uint8_t { layer, rms };
 enum class Position : std::uint8_t { none, learned, rotary, alibi, relative };
+
+// Rotary positions: angles position / theta^(2i/d). Llama 3.1 stretches the slow ones: those with fewer than `low`
+// turns in `original` positions by `factor`, those with more than `high` not, between them in proportion.
+struct Rotary {
+  double theta = 10000, factor = 1, low = 1, high = 4;
+  int original = 0;                            // 0: no stretching
+  bool operator==(const Rotary&) const = default;
+};
 
 // Multi-head latent attention (DeepSeek-V2): low-rank queries (0: none) and keys/values.
 struct LatentAttention {
@@ -73,6 +82,8 @@ struct Model {
   std::int64_t hidden = 0, vocab = 0;          // hidden: of the last layer; vocab 0: no token embedding
   int max_positions = 0;                       // rows of a learned position table; else the longest context
   Position position = Position::rotary;
+  Rotary rotary;                               // if position is rotary
+  double norm_epsilon = 1e-5;
   bool tied = false;                           // input and output embeddings are one matrix
   bool final_norm = true, head_bias = false;
   bool embedding_norm = false;                 // a norm right after the embedding (BLOOM, BERT)

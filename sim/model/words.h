@@ -5,7 +5,8 @@
 
 namespace orrery {
 
-inline constexpr std::array<std::string_view, 4> activation_words{"gelu", "relu", "squared_relu", "silu"};
+inline constexpr std::array<std::string_view, 5> activation_words{"gelu", "relu", "squared_relu", "silu",
+                                                                  "gelu_tanh"};
 inline constexpr std::array<std::string_view, 2> norm_words{"layer", "rms"};
 inline constexpr std::array<std::string_view, 5> position_words{"none", "learned", "rotary", "alibi", "relative"};
 
