@@ -1,0 +1,79 @@
+// Messages between pairs of ranks, the one thing that collectives are written on. FIFO a lane: the k-th
+// receive from a peer on a lane takes the k-th send of that peer on that lane; lanes never hold up each
+// other. A send may complete only when its receiver has read (shared memory is read in place): no send may
+// rely on buffering. Buffers belong to the channel until their request is done.
+//
+// Thread-compatible: whoever drives the engine calls, one at a time. Faults of the machine, and ends that do
+// not agree on what they do, are thrown as DeviceError by progress().
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "runtime/comm/combine.h"
+#include "sim/program/program.h"
+
+namespace orrery::comm {
+
+inline constexpr std::uint32_t lane_count = stream_count;  // a lane is a Stream
+
+// What both ends of a message must agree on: the meeting that it belongs to.
+struct Signature {
+  std::uint64_t bytes = 0;  // of the meeting's buffers as this member gives them
+  std::uint32_t group = 0;  // the world's name of it
+  std::uint32_t sequence = 0;
+  Kind kind = Kind::all_reduce;  // Kind::send at both ends of a message
+  DType dtype = DType::fp32;
+  Apply apply = Apply::copy;
+  bool operator==(const Signature&) const = default;
+};
+std::string describe(const Signature&);  // "all_reduce 17 of group 3 (sum, fp32, 4096 bytes)"
+
+struct Request {
+  bool done = true;
+};
+
+struct Outgoing {
+  std::uint32_t peer = 0;
+  Stream lane = Stream::compute;
+  const std::byte* from = nullptr;
+  std::size_t bytes = 0;  // > 0
+  Signature signature;
+  Request* request = nullptr;
+};
+
+struct Incoming {
+  std::uint32_t peer = 0;
+  Stream lane = Stream::compute;
+  std::byte* to = nullptr;
+  const std::byte* with = nullptr;  // of sum and max; see combine()
+  std::size_t bytes = 0;            // > 0; those of the message
+  Apply apply = Apply::copy;
+  Signature signature;
+  Request* request = nullptr;
+};
+
+// CLOCK_MONOTONIC, nanoseconds.
+std::int64_t now_ns();
+
+class Channel {
+ public:
+  // Values of wake_at().
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+  static constexpr std::int64_t must_poll = 0;
+
+  virtual ~Channel() = default;
+  virtual void send(const Outgoing&) = 0;  // sets request->done = false; progress() sets it to true
+  virtual void receive(const Incoming&) = 0;
+  virtual bool progress() = 0;  // true: something moved
+  // When progress() can go on without that the rank's bell rings: never, at a time (now_ns()), or must_poll:
+  // nobody will say.
+  virtual std::int64_t wake_at() const = 0;
+};
+
+// Throws DeviceError: the ends of a message name different meetings, or different lengths.
+void check_agreement(std::uint32_t me, std::uint32_t peer, const Signature& mine, const Signature& theirs,
+                     std::size_t expected, std::size_t sent);
+
+}  // namespace orrery::comm
