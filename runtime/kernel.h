@@ -70,7 +70,7 @@ enum class KernelName : std::uint8_t {
   // Between the reductions of sums over tensor ranks (row 1: maximum; rows 2, 3: sum): row 2 *= exp(row 0 -
   // row 1). in and out: out0.
   cross_entropy_shift,
-  // in0 = exp(logits - m), in1 = sums, in2 = labels; out0 = d logits * `scale`, out1 = the sum over tokens of the
+  // in0 = exp(logits - m), in1 = sums, in2 = labels; out0 = d logits * `scale`, out1+ = the sum over tokens of the
   // loss, row 1 + log row 2 - row 3 (fp32, 1).
   cross_entropy_gradient,
   // out0 (fp32, 1) = the sum of squares of all segments' gradients.

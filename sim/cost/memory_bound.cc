@@ -16,6 +16,7 @@ double bytes_per_element(const Op& op, const Calibration& c) {
   const bool gated = op.name == OpName::activation && op.gated;
   double bytes = op_constants(c, op).bytes;
   if (gated) bytes = backward ? c.gated_backward_bytes : c.gated_forward_bytes;
+  if (op.dtype == DType::fp32 && op.pass != Pass::update) bytes *= 2;  // the tables are of 16-bit activations
   if (op.dtype == DType::fp8) bytes += backward ? c.fp8_gradient_bytes : c.fp8_input_bytes;
   return of_a_layer(op.name) ? bytes * c.memory_multiplier : bytes;
 }

@@ -75,6 +75,8 @@ Price compute_price(const Op& op, const Calibration& c, const Device& device) {
   switch (op.kind) {
     case OpKind::matmul: flow = matmul_seconds(op, c, device); break;
     case OpKind::attention:
+      if (op.dtype == DType::fp32)
+        unpriced(c, "fused attention in fp32: rates are of 16-bit kernels; unfused attention is priced");
       flow = attention_time(op, c).v;
       if (flow == 0) unpriced(c, "fused attention: no rates of kernel \"" + c.attention_kernel + "\"");
       break;

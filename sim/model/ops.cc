@@ -11,9 +11,6 @@ namespace {
 bool is_forward(Pass p) { return p == Pass::forward || p == Pass::recompute; }
 bool is_backward(Pass p) { return p == Pass::input_gradient || p == Pass::weight_gradient; }
 
-// Attention, memory ops and the logits of an FP8 run stay in 16 bits.
-DType wide(DType compute) { return compute == DType::fp8 ? DType::bf16 : compute; }
-
 struct Asked {
   OpName name;
   Pass pass;
@@ -46,7 +43,7 @@ struct Asked {
     return {.name = name,
             .kind = OpKind::memory,
             .pass = pass,
-            .dtype = wide(shard.compute),
+            .dtype = activation_type(shard.compute),
             .elements = elements};
   }
 
@@ -56,7 +53,7 @@ struct Asked {
     Op op{.name = name,
           .kind = OpKind::matmul,
           .pass = pass,
-          .dtype = wide(shard.compute),
+          .dtype = activation_type(shard.compute),
           .batch = shard.micro_batch * a.heads / shard.tp,
           .m = queries};
     if (name == OpName::attention) {
@@ -149,7 +146,9 @@ Op edge_op(const Model& model, OpName name, Pass pass, const Shard& shard, bool 
     case OpName::final_norm:
       return ask.memory(shard.norm_tokens() * model.hidden);
     case OpName::logits:
-      return ask.linear(vocab, model.hidden, wide(shard.compute));
+      return ask.linear(vocab, model.hidden, activation_type(shard.compute));
+    case OpName::cross_entropy_shift:
+      return ask.memory(shard.tokens());
     default:
       ORRERY_CHECK(name == OpName::cross_entropy);
       return ask.memory(shard.tokens() * vocab);
@@ -174,11 +173,11 @@ std::int64_t padded_vocab(const Model& model, int tp) {
 }
 
 std::string_view name(OpName op) {
-  constexpr std::array<std::string_view, 24> names{
+  constexpr std::array<std::string_view, 26> names{
       "embedding",     "norm1",         "qkv",           "attention_layout",  "attention",     "scores",
       "softmax",       "context",       "attention_out", "residual1",         "norm2",         "mlp_up",
       "activation",    "mlp_down",      "residual2",     "residual_gradient", "final_norm",    "logits",
-      "cross_entropy", "gradient_norm", "clip",          "optimizer",         "gradient_cast", "none"};
+      "cross_entropy", "cross_entropy_shift", "gradient_norm", "clip", "optimizer", "gradient_cast", "maximum", "none"};
   static_assert(names.size() == static_cast<std::size_t>(OpName::none) + 1);
   return names[static_cast<std::size_t>(op)];
 }

@@ -20,6 +20,9 @@ constexpr std::int64_t size_of(DType t) {
   return t == DType::fp32 ? 4 : t == DType::int64 ? 8 : t == DType::fp8 || t == DType::uint8 ? 1 : 2;
 }
 
+// Of activations, attention and memory ops where linears compute in `compute`: FP8 runs keep them in 16 bits.
+constexpr DType activation_type(DType compute) { return compute == DType::fp8 ? DType::bf16 : compute; }
+
 enum class Pass : std::uint8_t { forward, recompute, input_gradient, weight_gradient, update };
 
 enum class OpName : std::uint8_t {
@@ -31,8 +34,10 @@ enum class OpName : std::uint8_t {
   norm2, mlp_up, activation, mlp_down, residual2,
   residual_gradient,    // backward only: adds the gradient of a residual branch
   final_norm, logits, cross_entropy,
+  cross_entropy_shift,           // between the reductions of a cut vocabulary: to the common maximum
   gradient_norm, clip, optimizer, gradient_cast,
-  none                  // of communication and host instructions
+  maximum,                       // of an all-reduce that takes the maximum instead of the sum
+  none                           // of other communication and of host instructions
 };
 
 // How a kernel is priced. matmul: tiles and waves; attention: achieved-rate tables; memory: bytes.
@@ -57,7 +62,7 @@ struct Shard {
   int tp = 1, cp = 1, ep = 1;
   bool sequence_parallel = false;       // norms and residuals hold T/t tokens
   std::int64_t micro_batch = 1, sequence = 1;
-  DType compute = DType::bf16;          // of linears; attention and memory ops are bf16/fp16
+  DType compute = DType::bf16;          // of linears; attention and memory ops of fp8 runs are bf16
   std::int64_t tokens() const { return micro_batch * sequence / cp; }                 // T
   std::int64_t norm_tokens() const { return sequence_parallel ? tokens() / tp : tokens(); }
   bool operator==(const Shard&) const = default;
@@ -66,7 +71,7 @@ struct Shard {
 // The op `name` of a layer for one pass. Names that a layer lacks in that pass end in ORRERY_CHECK; models with
 // unpriced parts are refused before (see not_priced). V of logits and cross_entropy is padded to 128 * tp.
 Op layer_op(const Model&, const Layer&, OpName, Pass, const Shard&, bool accumulate = false);
-// embedding, final_norm, logits or cross_entropy.
+// embedding, final_norm, logits, cross_entropy or cross_entropy_shift.
 Op edge_op(const Model&, OpName, Pass, const Shard&, bool accumulate = false);
 
 Flops flops(const Op&);                   // 0 for memory ops; causal attention counts (1 + 1/s)/2 of the square

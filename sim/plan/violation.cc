@@ -200,8 +200,6 @@ std::optional<Violation> violation(const Model& model, const Cluster& cluster, c
                                    const Plan& plan) {
   if (training.sequence < 1) return mistake("", "a sequence has at least 1 token");
   if (auto part = not_priced(model, training.sequence)) return unsupported("", std::move(*part));
-  if (training.precision.compute == DType::fp32)
-    return unsupported("", "training in fp32: activations and messages are counted in 16 bits");
   if (model.position == Position::learned && training.sequence > model.max_positions &&
       model.max_positions > 0) {
     return mistake("", "sequences of " + number(training.sequence) + " tokens, but " + model.name + " has " +

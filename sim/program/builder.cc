@@ -37,7 +37,7 @@ Tensor BlockBuilder::buffer(const Buffer& what, std::uint32_t home, Place place,
   Uses fresh;
   std::fill(std::begin(fresh.readers), std::end(fresh.readers), none);
   uses_.push_back(fresh);
-  return {static_cast<std::uint16_t>(uses_.size() - 1), true, 0, what.shape};
+  return {static_cast<std::uint16_t>(uses_.size() - 1), true, 0, what.shape, false, Share::all};
 }
 
 Tensor BlockBuilder::transient(std::string_view name, Component component, DType dtype, Shape shape) {
@@ -103,7 +103,7 @@ std::uint32_t BlockBuilder::append(Row row) {
 void BlockBuilder::use(const Tensor& t, bool write) {
   const std::uint32_t row = rows() - 1;
   const Stream stream = row_streams_[row];
-  program_.operands.push_back({t.buffer, write, t.whole, t.offset, t.shape});
+  program_.operands.push_back({t.buffer, write, write && t.add, t.share, t.whole, t.offset, t.shape});
   Uses& uses = uses_[t.buffer];
   if (uses.writer != none) wait_for(uses.writer);
   if (write) {

@@ -18,6 +18,8 @@ struct Tensor {
   bool whole = true;
   std::int64_t offset = 0;
   Shape shape;
+  bool add = false;  // writes add
+  Share share = Share::all;
 };
 
 class BlockBuilder {
@@ -42,9 +44,10 @@ class BlockBuilder {
                             std::initializer_list<Tensor> writes, bool pipelined = false,
                             std::uint8_t slot = 0);
   std::uint32_t local(Stream, Kind, Bytes, std::initializer_list<Tensor> writes);  // copy or host
-  // More operands, and an extra wait, of the newest row.
+  // More operands, a tag, and an extra wait, of the newest row.
   void also_read(Tensor t) { use(t, false); }
   void also_write(Tensor t) { use(t, true); }
+  void tag(OpName op) { program_.rows.back().op = op; }
   void after(std::uint32_t earlier) { wait_for(earlier); }
 
   void set_layer(std::uint32_t layer) { layer_ = static_cast<std::uint16_t>(layer); }

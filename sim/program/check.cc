@@ -216,6 +216,10 @@ std::string operands(const Program& p) {
         const Operand& operand = p.operands[o];
         const Buffer& what = p.buffers[p.block_buffers[block.first_buffer + operand.buffer].buffer];
         const std::int64_t elements = operand.shape.elements();
+        if (operand.share == Share::data) {  // rank by rank another share of it
+          moved[operand.write] += elements * size_of(what.dtype);
+          continue;
+        }
         if (operand.offset < 0 || operand.offset + elements > what.shape.elements())
           return "a view of " + std::to_string(elements) + " elements at " + std::to_string(operand.offset) +
                  " is not within \"" + std::string(what.name) + "\" of " +

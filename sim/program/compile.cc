@@ -193,6 +193,7 @@ void Compilation::list_persistents() {
       add(emitter_.optimizer_buffer(s.units[u]), StageEmitter::optimizer_home(u));
     }
     if (s.shape.first || s.shape.last) add(emitter_.tokens_buffer(), StageEmitter::tokens_home);
+    if (s.shape.last) add(emitter_.loss_buffer(), StageEmitter::loss_home);
   }
 }
 
@@ -205,7 +206,12 @@ void Compilation::add_weights(std::uint32_t vs, std::size_t unit, const std::str
              vs,
              StageEmitter::weights_home(unit),
              t.offset,
-             t.elements()};
+             t.elements(),
+             is_partial(t, plan_.sequence_parallel)};
+    if (t.name == "head.weight" && model_.tied) {
+      w.name = "embedding.weight";
+      w.tied = true;
+    }
     if (t.axis >= 0) w.shape[static_cast<std::size_t>(t.axis)] *= plan_.tp;
     out_.weights.push_back(std::move(w));
   }

@@ -94,20 +94,34 @@ FinishBlock FinishEmitter::reductions(const TeamStages& team) {
     }
     for (const UnitUse& u : s.units) {
       if (!u.unit || plan_.tp == 1) continue;
-      const std::int64_t elements =
-          u.unit->partial_by_heads + (plan_.sequence_parallel ? u.unit->partial_by_tokens : 0);
       const std::int64_t cuts = u.zero >= Zero::gradients ? stages_.data_ranks() : 1;
-      partial += (elements + cuts - 1) / cuts;
+      partial += (partial_elements(*u.unit) + cuts - 1) / cuts;
     }
     if (partial == 0) continue;
     builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {partial * size_of(type)}, type, {},
                          {});
-    for (std::size_t u = 0; u < s.units.size(); ++u)
-      if (s.units[u].unit)
-        builder_.also_write(
-            persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+    write_partial(s, chunk);
   }
   return finish();
+}
+
+std::int64_t FinishEmitter::partial_elements(const Unit& unit) const {
+  std::int64_t elements = 0;
+  for (const UnitTensor& t : unit.tensors)
+    if (is_partial(t, plan_.sequence_parallel)) elements += t.elements();
+  return elements;
+}
+
+// Operands of the tensor ranks' sum, tensor by tensor.
+void FinishEmitter::write_partial(const StageBlocks& s, std::size_t chunk) {
+  for (std::size_t u = 0; u < s.units.size(); ++u) {
+    const UnitUse& use = s.units[u];
+    if (!use.unit || partial_elements(*use.unit) == 0) continue;
+    Tensor flat = persistent(stages_.gradients_buffer(use), StageEmitter::gradients_home(u), chunk);
+    if (use.zero >= Zero::gradients) flat.share = Share::data;
+    for (const UnitTensor& t : use.unit->tensors)
+      if (is_partial(t, plan_.sequence_parallel)) builder_.also_write(view(flat, *use.unit, t.name));
+  }
 }
 
 FinishBlock FinishEmitter::tied_embedding(const StageBlocks& first, const StageBlocks& last,
@@ -193,7 +207,7 @@ FinishBlock FinishEmitter::update(const TeamStages& team) {
             persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
     }
   }
-  builder_.compute(optimizer, {}, {});
+  builder_.compute(optimizer, {norm}, {});
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];
     for (std::size_t u = 0; u < s.units.size(); ++u) {

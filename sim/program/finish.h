@@ -42,6 +42,8 @@ class FinishEmitter {
   bool gathers(const UnitUse& u) const;
   Tensor persistent(const Buffer& what, std::uint32_t home, std::size_t chunk);
   void gather_units(const StageBlocks& s, std::size_t chunk, std::vector<std::uint32_t>* rows);
+  std::int64_t partial_elements(const Unit&) const;
+  void write_partial(const StageBlocks& s, std::size_t chunk);
   FinishBlock finish();
 
   BlockBuilder& builder_;

@@ -11,7 +11,7 @@ Shape matrix(std::int64_t rows, std::int64_t columns) { return {{rows, columns, 
 
 LayerEmitter::LayerEmitter(BlockBuilder& builder, const Model& model, const Training& training,
                            const Plan& plan)
-    : builder_(builder), model_(model), plan_(plan) {
+    : builder_(builder), model_(model), plan_(plan), half_(activation_type(training.precision.compute)) {
   shard_.tp = plan.tp;
   shard_.cp = plan.cp;
   shard_.ep = plan.ep;
@@ -49,18 +49,17 @@ void LayerEmitter::declare(Keep keep, bool backward) {
   const auto& mlp = std::get<Mlp>(layer_->mlp);
   const std::int64_t tokens = shard_.tokens(), heads = a.heads / shard_.tp;
   const std::int64_t kv = (a.kv_heads + shard_.tp - 1) / shard_.tp;
-  const DType half = shard_.compute == DType::fp16 ? DType::fp16 : DType::bf16;
   const bool unfused = plan_.attention == AttentionKernel::unfused;
   const bool core_again = keep == Keep::stash && strategy_.recompute == Recompute::selective;
   const Keep core = core_again ? (backward ? Keep::again : Keep::drop) : keep;
-  saved_.norm1 = kept("norm1", half, activation_shape(), keep, backward);
-  saved_.qkv = kept("qkv", half, matrix(tokens, (heads + 2 * kv) * a.head_dim), keep, backward);
-  saved_.core = kept("core", half, matrix(tokens, heads * a.head_dim), keep, backward);
+  saved_.norm1 = kept("norm1", half_, activation_shape(), keep, backward);
+  saved_.qkv = kept("qkv", half_, matrix(tokens, (heads + 2 * kv) * a.head_dim), keep, backward);
+  saved_.core = kept("core", half_, matrix(tokens, heads * a.head_dim), keep, backward);
   if (unfused) {
     const Shape square{{shard_.micro_batch, heads, shard_.sequence, shard_.sequence}};
-    saved_.probabilities = kept("probabilities", half, square, core, backward);
+    saved_.probabilities = kept("probabilities", half_, square, core, backward);
     if (model_.dropout > 0) {
-      saved_.statistics = kept("dropped probabilities", half, square, core, backward);
+      saved_.statistics = kept("dropped probabilities", half_, square, core, backward);
       saved_.attention_mask = kept("attention mask", DType::uint8, square, core, backward);
     }
   } else {
@@ -68,10 +67,10 @@ void LayerEmitter::declare(Keep keep, bool backward) {
                              matrix(shard_.micro_batch * heads, shard_.sequence / shard_.cp), keep, backward);
   }
   if (model_.dropout > 0) saved_.mask1 = kept("mask1", DType::uint8, activation_shape(), keep, backward);
-  saved_.x2 = kept("x2", half, activation_shape(), keep, backward);
-  saved_.norm2 = kept("norm2", half, activation_shape(), keep, backward);
-  saved_.up = kept("up", half, matrix(tokens, (mlp.gated ? 2 : 1) * mlp.ffn / shard_.tp), keep, backward);
-  saved_.activated = kept("activated", half, matrix(tokens, mlp.ffn / shard_.tp), keep, backward);
+  saved_.x2 = kept("x2", half_, activation_shape(), keep, backward);
+  saved_.norm2 = kept("norm2", half_, activation_shape(), keep, backward);
+  saved_.up = kept("up", half_, matrix(tokens, (mlp.gated ? 2 : 1) * mlp.ffn / shard_.tp), keep, backward);
+  saved_.activated = kept("activated", half_, matrix(tokens, mlp.ffn / shard_.tp), keep, backward);
   if (model_.dropout > 0) saved_.mask2 = kept("mask2", DType::uint8, activation_shape(), keep, backward);
 }
 
@@ -79,9 +78,9 @@ void LayerEmitter::declare(Keep keep, bool backward) {
 Tensor LayerEmitter::gathered(Tensor local, std::string_view name, bool pipelined, std::uint32_t after) {
   if (!shard_.sequence_parallel) return local;
   const Shape whole = matrix(shard_.tokens(), model_.hidden);
-  const Tensor out = builder_.transient(name, Component::workspace, DType::bf16, whole);
+  const Tensor out = builder_.transient(name, Component::workspace, half_, whole);
   const bool chunked = pipelined && plan_.tensor_overlap == TensorOverlap::pipelined;
-  builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {whole.elements() * 2}, DType::bf16,
+  builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {whole.elements() * size_of(half_)}, half_,
                        {local}, {out}, chunked);
   if (after != BlockBuilder::none) builder_.after(after);
   return out;
@@ -90,15 +89,15 @@ Tensor LayerEmitter::gathered(Tensor local, std::string_view name, bool pipeline
 // The sum over tensor ranks of a partial result: scattered over tokens with sequence parallelism, else whole.
 Tensor LayerEmitter::reduced(Tensor partial, std::string_view name, bool pipelined) {
   if (shard_.tp == 1) return partial;
-  const Bytes bytes{shard_.tokens() * model_.hidden * 2};
+  const Bytes bytes{shard_.tokens() * model_.hidden * size_of(half_)};
   const bool chunked = pipelined && plan_.tensor_overlap == TensorOverlap::pipelined;
   if (!shard_.sequence_parallel) {
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, bytes, DType::bf16, {partial},
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, bytes, half_, {partial},
                          {partial});
     return partial;
   }
-  const Tensor out = builder_.transient(name, Component::workspace, DType::bf16, activation_shape());
-  builder_.communicate(Stream::tensor, Kind::reduce_scatter, Role::tensor, bytes, DType::bf16, {partial},
+  const Tensor out = builder_.transient(name, Component::workspace, half_, activation_shape());
+  builder_.communicate(Stream::tensor, Kind::reduce_scatter, Role::tensor, bytes, half_, {partial},
                        {out}, chunked);
   return out;
 }
@@ -125,10 +124,10 @@ void LayerEmitter::ring(Pass pass, Attend&& attend) {
   for (int step = 0; step < shard_.cp; ++step) {
     Tensor next = held;
     if (step + 1 < shard_.cp) {
-      next = builder_.transient("keys and values of a neighbour", Component::workspace, DType::bf16,
+      next = builder_.transient("keys and values of a neighbour", Component::workspace, half_,
                                 matrix(shard_.tokens(), travelling));
-      builder_.communicate(Stream::context, Kind::exchange, Role::context, {next.shape.elements() * 2},
-                           DType::bf16, {held}, {next});
+      builder_.communicate(Stream::context, Kind::exchange, Role::context, {next.shape.elements() * size_of(half_)},
+                           half_, {held}, {next});
     }
     attend(chunk, held);
     held = next;
@@ -143,7 +142,7 @@ void LayerEmitter::core_forward(Pass pass, Tensor to) {
     return;
   }
   const Tensor scores = builder_.transient(
-      "scores", Component::workspace, DType::bf16,
+      "scores", Component::workspace, half_,
       {{shard_.micro_batch, layer_->attention.heads / shard_.tp, shard_.sequence, shard_.sequence}});
   builder_.compute(op(OpName::scores, pass), {saved_.qkv}, {scores});
   builder_.compute(op(OpName::softmax, pass), {scores}, {saved_.probabilities});
@@ -166,7 +165,7 @@ void LayerEmitter::attention_forward(Tensor x, Tensor w, Pass pass) {
   reads_if_there(w, "attention.qk_norm.weight");
   core_forward(pass, saved_.core);
   const Tensor out =
-      builder_.transient("attention out", Component::workspace, DType::bf16, matrix(tokens, model_.hidden));
+      builder_.transient("attention out", Component::workspace, half_, matrix(tokens, model_.hidden));
   builder_.compute(op(OpName::attention_out, pass), {saved_.core, view(w, *unit_, "attention.out.weight")},
                    {out});
   const Tensor sum = reduced(out, "reduced attention out", true);
@@ -183,7 +182,7 @@ void LayerEmitter::mlp_forward(Tensor w, Tensor y, Pass pass, bool stop_early) {
   reads_if_there(w, "mlp.up.bias");
   builder_.compute(op(OpName::activation, pass), {saved_.up}, {saved_.activated});
   if (stop_early && model_.dropout == 0) return;
-  const Tensor out = builder_.transient("mlp out", Component::workspace, DType::bf16,
+  const Tensor out = builder_.transient("mlp out", Component::workspace, half_,
                                         matrix(shard_.tokens(), model_.hidden));
   builder_.compute(op(OpName::mlp_down, pass), {saved_.activated, view(w, *unit_, "mlp.down.weight")}, {out});
   const Tensor sum = reduced(out, "reduced mlp out", true);
@@ -209,16 +208,16 @@ void LayerEmitter::linear_backward(OpName name, Tensor weight, Tensor gradient, 
   const Tensor whole = gathered(input, gathered_name, false, produced);
   const Tensor partial = shard_.tp == 1
                              ? d_in
-                             : builder_.transient("partial input gradient", Component::workspace, DType::bf16,
+                             : builder_.transient("partial input gradient", Component::workspace, half_,
                                                   matrix(shard_.tokens(), model_.hidden));
   const std::uint32_t gather = builder_.last_row(Stream::tensor);
   builder_.compute(op(name, Pass::input_gradient), {d_out, weight}, {partial});
   if (!overlap && shard_.sequence_parallel) builder_.after(gather);
   if (shard_.tp > 1) {
-    const Bytes bytes{shard_.tokens() * model_.hidden * 2};
+    const Bytes bytes{shard_.tokens() * model_.hidden * size_of(half_)};
     const Kind kind = shard_.sequence_parallel ? Kind::reduce_scatter : Kind::all_reduce;
     const std::uint32_t reduce =
-        builder_.communicate(Stream::tensor, kind, Role::tensor, bytes, DType::bf16, {partial}, {d_in});
+        builder_.communicate(Stream::tensor, kind, Role::tensor, bytes, half_, {partial}, {d_in});
     builder_.compute(op(name, Pass::weight_gradient, accumulate), {d_out, whole}, {gradient});
     if (!overlap) builder_.after(reduce);
   } else {
@@ -228,21 +227,21 @@ void LayerEmitter::linear_backward(OpName name, Tensor weight, Tensor gradient, 
 
 void LayerEmitter::mlp_backward(Tensor w, Tensor g, Tensor dy, Tensor dx2, bool accumulate) {
   const Shape act = activation_shape();
-  const Tensor d_out = builder_.transient("mlp out gradient", Component::workspace, DType::bf16, act);
+  const Tensor d_out = builder_.transient("mlp out gradient", Component::workspace, half_, act);
   builder_.compute(op(OpName::residual2, Pass::input_gradient), {dy}, {d_out});
   if (model_.dropout > 0) builder_.also_read(saved_.mask2);
   writes_if_there(g, "mlp.down.bias");
   const Tensor whole = gathered(d_out, "gathered mlp out gradient", true);
   const Tensor d_act =
-      builder_.transient("activated gradient", Component::workspace, DType::bf16, saved_.activated.shape);
+      builder_.transient("activated gradient", Component::workspace, half_, saved_.activated.shape);
   builder_.compute(op(OpName::mlp_down, Pass::input_gradient), {whole, view(w, *unit_, "mlp.down.weight")},
                    {d_act});
   builder_.compute(op(OpName::mlp_down, Pass::weight_gradient, accumulate), {whole, saved_.activated},
                    {view(g, *unit_, "mlp.down.weight")});
-  const Tensor d_up = builder_.transient("up gradient", Component::workspace, DType::bf16, saved_.up.shape);
+  const Tensor d_up = builder_.transient("up gradient", Component::workspace, half_, saved_.up.shape);
   builder_.compute(op(OpName::activation, Pass::input_gradient), {d_act, saved_.up}, {d_up});
   writes_if_there(g, "mlp.up.bias");
-  const Tensor d_norm = builder_.transient("norm2 gradient", Component::workspace, DType::bf16, act);
+  const Tensor d_norm = builder_.transient("norm2 gradient", Component::workspace, half_, act);
   linear_backward(OpName::mlp_up, view(w, *unit_, "mlp.up.weight"), view(g, *unit_, "mlp.up.weight"), d_up,
                   saved_.norm2, d_norm, "gathered norm2 again", accumulate);
   builder_.compute(op(OpName::norm2, Pass::input_gradient),
@@ -261,11 +260,11 @@ void LayerEmitter::core_backward(Tensor d_core, Tensor d_qkv) {
   }
   if (strategy_.recompute == Recompute::selective) {
     const Tensor again =
-        builder_.transient("core again", Component::workspace, DType::bf16, saved_.core.shape);
+        builder_.transient("core again", Component::workspace, half_, saved_.core.shape);
     core_forward(Pass::recompute, again);
   }
   const Tensor d_scores =
-      builder_.transient("scores gradient", Component::workspace, DType::bf16, saved_.probabilities.shape);
+      builder_.transient("scores gradient", Component::workspace, half_, saved_.probabilities.shape);
   builder_.compute(op(OpName::context, Pass::input_gradient),
                    {d_core, model_.dropout > 0 ? saved_.statistics : saved_.probabilities, saved_.qkv},
                    {d_scores, d_qkv});
@@ -276,24 +275,24 @@ void LayerEmitter::core_backward(Tensor d_core, Tensor d_qkv) {
 
 void LayerEmitter::attention_backward(Tensor x, Tensor w, Tensor g, Tensor dx2, Tensor dx, bool accumulate) {
   const Shape act = activation_shape();
-  const Tensor d_out = builder_.transient("attention out gradient", Component::workspace, DType::bf16, act);
+  const Tensor d_out = builder_.transient("attention out gradient", Component::workspace, half_, act);
   builder_.compute(op(OpName::residual1, Pass::input_gradient), {dx2}, {d_out});
   if (model_.dropout > 0) builder_.also_read(saved_.mask1);
   writes_if_there(g, "attention.out.bias");
   const Tensor whole = gathered(d_out, "gathered attention out gradient", true);
   const Tensor d_core =
-      builder_.transient("core gradient", Component::workspace, DType::bf16, saved_.core.shape);
+      builder_.transient("core gradient", Component::workspace, half_, saved_.core.shape);
   builder_.compute(op(OpName::attention_out, Pass::input_gradient),
                    {whole, view(w, *unit_, "attention.out.weight")}, {d_core});
   builder_.compute(op(OpName::attention_out, Pass::weight_gradient, accumulate), {whole, saved_.core},
                    {view(g, *unit_, "attention.out.weight")});
   const Tensor d_qkv =
-      builder_.transient("qkv gradient", Component::workspace, DType::bf16, saved_.qkv.shape);
+      builder_.transient("qkv gradient", Component::workspace, half_, saved_.qkv.shape);
   core_backward(d_core, d_qkv);
   builder_.compute(op(OpName::attention_layout, Pass::input_gradient), {d_qkv}, {d_qkv});
   writes_if_there(g, "attention.qkv.bias");
   writes_if_there(g, "attention.qk_norm.weight");
-  const Tensor d_norm = builder_.transient("norm1 gradient", Component::workspace, DType::bf16, act);
+  const Tensor d_norm = builder_.transient("norm1 gradient", Component::workspace, half_, act);
   linear_backward(OpName::qkv, view(w, *unit_, "attention.qkv.weight"),
                   view(g, *unit_, "attention.qkv.weight"), d_qkv, saved_.norm1, d_norm,
                   "gathered norm1 again", accumulate);
@@ -306,12 +305,12 @@ void LayerEmitter::attention_backward(Tensor x, Tensor w, Tensor g, Tensor dx2, 
 void LayerEmitter::backward(Tensor x, Tensor w, Tensor g, Tensor dy, Tensor dx, bool accumulate) {
   if (strategy_.recompute == Recompute::full) {
     const Tensor y =
-        builder_.transient("output again", Component::workspace, DType::bf16, activation_shape());
+        builder_.transient("output again", Component::workspace, half_, activation_shape());
     forward(x, w, y, Keep::again);
   } else {
     declare(Keep::stash, true);
   }
-  const Tensor dx2 = builder_.transient("x2 gradient", Component::workspace, DType::bf16, activation_shape());
+  const Tensor dx2 = builder_.transient("x2 gradient", Component::workspace, half_, activation_shape());
   mlp_backward(w, g, dy, dx2, accumulate);
   attention_backward(x, w, g, dx2, dx, accumulate);
 }

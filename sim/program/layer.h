@@ -26,7 +26,7 @@ class LayerEmitter {
 
   // x: input, y: output; both norm tokens x hidden. w: the flat weights.
   void forward(Tensor x, Tensor w, Tensor y, Keep keep);
-  // dy: gradient of the output, dx: of the input; g: the flat gradients, added to or written.
+  // dy: gradient of the output, dx: of the input; g: the flat gradients, added to if it says so.
   void backward(Tensor x, Tensor w, Tensor g, Tensor dy, Tensor dx, bool accumulate);
 
   Shape activation_shape() const;  // norm tokens x hidden
@@ -59,6 +59,7 @@ class LayerEmitter {
   BlockBuilder& builder_;
   const Model& model_;
   const Plan& plan_;
+  DType half_;  // of activations
   Shard shard_;
   const Layer* layer_ = nullptr;
   const Unit* unit_ = nullptr;

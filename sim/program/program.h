@@ -125,9 +125,16 @@ struct Buffer {
 
 // An operand of a row: a buffer of the block, and a part of it when it is a view (a tensor in a layer's flat
 // weights, a bucket of gradients).
+//
+// `tensor`: the player's equal part, by its place in its tensor group, of the elements in order. `data`: offsets
+// count in the whole of which the buffer holds the player's equal part, by its place in its data group; the
+// operand is what falls within that part, perhaps nothing.
+enum class Share : std::uint8_t { all, tensor, data };
 struct Operand {
   std::uint16_t buffer = 0;  // into the block's buffers
   bool write = false;
+  bool add = false;          // written by adding
+  Share share = Share::all;
   bool whole = true;        // else: `elements` from `offset`, read as `shape`
   std::int64_t offset = 0;  // elements
   Shape shape;
@@ -250,6 +257,8 @@ struct Weight {
   std::uint32_t virtual_stage = 0;
   std::uint32_t home = 0;  // the flat weights that hold it (ZeRO-3: that hold it when gathered)
   std::int64_t offset = 0, elements = 0;  // within them, on one rank
+  bool partial = false;  // a copy on each tensor rank, each with a part of its gradient until the step's end
+  bool tied = false;     // the last stage's copy of the first stage's matrix
 };
 
 class Program {

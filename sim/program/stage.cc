@@ -26,7 +26,7 @@ StageEmitter::StageEmitter(BlockBuilder& builder, const Model& model, const Trai
       plan_(plan),
       layers_(builder, model, training, plan),
       data_ranks_(std::int64_t{plan.dp} * plan.cp),
-      half_(training.precision.compute == DType::fp16 ? DType::fp16 : DType::bf16) {
+      half_(activation_type(training.precision.compute)) {
   for (const Layer& layer : model.kinds) layer_units_.push_back(layer_unit(model, layer, plan.tp));
   const bool one_stage = plan.pp == 1;
   embedding_ = embedding_unit(model, plan.tp, model.tied && one_stage);
@@ -49,7 +49,7 @@ void StageEmitter::list_units(StageBlocks& s) {
 Buffer StageEmitter::tokens_buffer() const {
   const std::int64_t sequences = micro_batches(training_, plan_) * plan_.micro_batch;
   return {Component::workspace, Lifetime::persistent, DType::int64,
-          matrix(sequences, training_.sequence / plan_.cp), "tokens"};
+          {{2, sequences, training_.sequence / plan_.cp, 1}}, "tokens and labels"};
 }
 
 Buffer StageEmitter::weights_buffer(const UnitUse& u) const {
@@ -153,6 +153,7 @@ Tensor StageEmitter::gradients(const StageBlocks& s, std::size_t unit) {
       held_gradients_[unit] =
           builder_.buffer(gradients_buffer(use), gradients_home(unit), Place::fixed, false, false);
     }
+    held_gradients_[unit].add = accumulate_ && use.zero < Zero::gradients;
     have_gradients_[unit] = true;
   }
   return held_gradients_[unit];
@@ -224,17 +225,28 @@ std::uint32_t StageEmitter::head_forward(const StageBlocks& s, Tensor x, Tensor 
   }
   const Tensor logits = stash("logits", Component::logits, half_, matrix(count, width), 1);
   const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(count, width), 2);
-  const Tensor sums = builder_.transient("loss sums", Component::workspace, DType::fp32, matrix(3, count));
+  const Tensor sums = stash("loss sums", Component::logits, DType::fp32, matrix(4, count), 3);
   builder_.compute(edge(OpName::logits, Pass::forward),
                    {whole, view(w, unit, h == 0 ? "embedding.weight" : "head.weight")}, {logits});
   if (unit.find("head.bias")) builder_.also_read(view(w, unit, "head.bias"));
   const std::uint32_t row =
       builder_.compute(edge(OpName::cross_entropy, Pass::forward), {logits, tokens()}, {loss, sums});
-  // Maximum, sum of exponentials and the target's logit over the cut vocabulary.
-  for (int i = 0; i < 3 && plan_.tp > 1; ++i)
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {count * 4}, DType::fp32, {sums},
-                         {sums});
+  if (plan_.tp > 1) reduce_loss(sums, count);
   return row;
+}
+
+// Over the cut vocabulary: the maximum, then the sum of exponentials and the target's logit.
+void StageEmitter::reduce_loss(Tensor sums, std::int64_t count) {
+  for (std::int64_t i = 1; i < 4; ++i) {
+    Tensor row = sums;
+    row.whole = false;
+    row.offset = i * count;
+    row.shape = flat(count);
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {count * 4}, DType::fp32, {row}, {row});
+    if (i > 1) continue;
+    builder_.tag(OpName::maximum);
+    builder_.compute(edge(OpName::cross_entropy_shift, Pass::forward), {}, {sums});
+  }
 }
 
 void StageEmitter::forward(StageBlocks& s) {
@@ -320,7 +332,10 @@ void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tenso
                         : x;
   const Tensor logits = stash("logits", Component::logits, half_, matrix(count, width), 1);
   const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(count, width), 2);
-  builder_.compute(edge(OpName::cross_entropy, Pass::input_gradient), {loss, tokens()}, {logits});
+  const Tensor sums = stash("loss sums", Component::logits, DType::fp32, matrix(4, count), 3);
+  Tensor total = builder_.buffer(loss_buffer(), loss_home, Place::fixed, false, false);
+  total.add = accumulate_;
+  builder_.compute(edge(OpName::cross_entropy, Pass::input_gradient), {loss, sums, tokens()}, {logits, total});
   Tensor again = normed;
   if (plan_.sequence_parallel) {
     again = builder_.transient("gathered final norm again", Component::workspace, half_, whole_shape);
@@ -361,8 +376,9 @@ void StageEmitter::embed_backward(const StageBlocks& s, Tensor g, Tensor dx) {
     builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {shape.elements() * size_of(half_)},
                          half_, {dx}, {whole});
   }
-  builder_.compute(edge(OpName::embedding, Pass::input_gradient), {whole, tokens()},
-                   {view(g, *s.units[0].unit, "embedding.weight")});
+  Tensor table = view(g, *s.units[0].unit, "embedding.weight");
+  table.add = g.add || (s.shape.last && head_unit_index(s) == 0);  // the head has written it
+  builder_.compute(edge(OpName::embedding, Pass::input_gradient), {whole, tokens()}, {table});
   if (s.units[0].unit->find("position.weight"))
     builder_.also_write(view(g, *s.units[0].unit, "position.weight"));
 }
@@ -388,11 +404,14 @@ void StageEmitter::send_bucket(const StageBlocks& s) {
   for (std::size_t u : bucket_) {
     reduce_rows_[u] = builder_.rows() - 1;
     builder_.also_read(held_gradients_[u]);
-    if (zero >= Zero::gradients)
-      builder_.also_write(
-          builder_.buffer(gradients_buffer(s.units[u]), gradients_home(u), Place::fixed, false, false));
-    else
-      builder_.also_write(held_gradients_[u]);
+    Tensor to = held_gradients_[u];
+    if (zero >= Zero::gradients) {
+      to = builder_.buffer(gradients_buffer(s.units[u]), gradients_home(u), Place::fixed, false, false);
+      to.add = accumulate_;
+    } else {
+      to.add = false;
+    }
+    builder_.also_write(to);
   }
   bucket_.clear();
 }
@@ -400,6 +419,7 @@ void StageEmitter::send_bucket(const StageBlocks& s) {
 void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
   const std::size_t n = s.shape.kinds.size();
   builder_.begin(BlockName::backward, s.shape.device);
+  accumulate_ = accumulate;
   have_weights_.assign(n + 2, false);
   have_gradients_.assign(n + 2, false);
   held_weights_.assign(n + 2, {});
@@ -477,8 +497,9 @@ std::uint32_t StageEmitter::message(bool gradients) {
   const Bytes bytes{shape.elements() * size_of(half_)};
   const Buffer output{Component::messages, Lifetime::message, half_, layers_.activation_shape(),
                       gradients ? "input gradient" : "output"};
-  const Tensor from = builder_.buffer(output, gradients ? output_gradient_home : output_home, Place::output,
-                                      false, true, gradients ? 1 : -1);
+  Tensor from = builder_.buffer(output, gradients ? output_gradient_home : output_home, Place::output, false,
+                                true, gradients ? 1 : -1);
+  if (scattered()) from.share = Share::tensor;
   builder_.communicate(gradients ? Stream::send_previous : Stream::send_next, Kind::send,
                        gradients ? Role::to_previous : Role::to_next, bytes, half_, {from}, {}, false, 0);
   const Buffer arrived{Component::messages, Lifetime::message, half_, shape,

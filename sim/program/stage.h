@@ -72,8 +72,11 @@ class StageEmitter {
   static std::uint32_t gathered_home(std::size_t unit) { return weights_home(unit) + 3; }
   static std::uint32_t whole_gradients_home(std::size_t unit) { return weights_home(unit) + 4; }
   static constexpr std::uint32_t norm_home = 5;    // of the gradient norm, one a team
-  static constexpr std::uint32_t tokens_home = 6;  // the step's tokens, or labels
-  Buffer tokens_buffer() const;  // of all micro-batches, on the first and the last virtual stage
+  static constexpr std::uint32_t tokens_home = 6;  // the step's tokens
+  static constexpr std::uint32_t loss_home = 7;    // its loss, summed over tokens, on the last virtual stage
+  // Of all micro-batches, on the first and the last virtual stage: (inputs, labels) x sequences x tokens.
+  Buffer tokens_buffer() const;
+  Buffer loss_buffer() const { return {Component::workspace, Lifetime::persistent, DType::fp32, {}, "loss"}; }
   Buffer weights_buffer(const UnitUse&) const;
   Buffer gradients_buffer(const UnitUse&) const;
   Buffer optimizer_buffer(const UnitUse&) const;
@@ -104,6 +107,7 @@ class StageEmitter {
   std::uint32_t embed(const StageBlocks&, Tensor w, Tensor x);  // the row that reads the tokens
   void embed_backward(const StageBlocks&, Tensor g, Tensor dx);
   std::uint32_t head_forward(const StageBlocks&, Tensor x, Tensor w);  // the row that reads the labels
+  void reduce_loss(Tensor sums, std::int64_t count);
   void head_backward(const StageBlocks&, Tensor x, Tensor w, Tensor g, Tensor dx, bool accumulate);
   void reduce_bucket(const StageBlocks&, std::size_t completed_unit, bool flush);
   void send_bucket(const StageBlocks&);
@@ -126,6 +130,7 @@ class StageEmitter {
   std::vector<Tensor> held_weights_, held_gradients_;  // by unit, of that block
   std::vector<bool> have_weights_, have_gradients_;
   std::vector<Tensor> gather_slots_;
+  bool accumulate_ = false;  // the backward pass under construction adds to the gradients
   std::size_t gathered_ = 0;  // layers gathered so far, to turn over the slots
   std::vector<std::size_t> bucket_;
   std::vector<std::uint32_t> reduce_rows_;  // by unit

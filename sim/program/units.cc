@@ -9,13 +9,13 @@ namespace {
 class Listing {
  public:
   void matrix(std::string_view name, std::int64_t rows, std::int64_t columns, int axis) {
-    unit_.tensors.push_back({name, rows, columns, axis, unit_.elements});
+    unit_.tensors.push_back({name, rows, columns, axis, unit_.elements, Partial::no});
     unit_.elements += rows * columns;
   }
-  // Held by every tensor rank; its gradient is whole on each only after a sum, see Unit.
-  void partial(std::string_view name, std::int64_t elements, std::int64_t Unit::*kind = &Unit::partial_by_tokens) {
+  // Held by every tensor rank; its gradient is whole on each only after a sum.
+  void partial(std::string_view name, std::int64_t elements, Partial kind = Partial::by_tokens) {
     matrix(name, elements, 1, -1);
-    unit_.*kind += elements;
+    unit_.tensors.back().partial = kind;
   }
   void norm(std::string_view weight, std::string_view bias, const Model& model, Norm kind, bool has_bias) {
     partial(weight, model.hidden);
@@ -49,7 +49,7 @@ Unit layer_unit(const Model& model, const Layer& layer, int tp) {
   list.norm("norm1.weight", "norm1.bias", model, layer.norm, layer.norm_bias);
   list.matrix("attention.qkv.weight", qkv, h, 0);
   if (a.qkv_bias) list.matrix("attention.qkv.bias", qkv, 1, 0);
-  if (a.qk_norm) list.partial("attention.qk_norm.weight", 2 * a.head_dim, &Unit::partial_by_heads);
+  if (a.qk_norm) list.partial("attention.qk_norm.weight", 2 * a.head_dim, Partial::by_heads);
   list.matrix("attention.out.weight", h, a.heads / tp * a.head_dim, 1);
   if (a.out_bias) list.partial("attention.out.bias", h);
   list.norm("norm2.weight", "norm2.bias", model, layer.norm, layer.norm_bias);
@@ -89,7 +89,7 @@ Unit head_unit(const Model& model, int tp) {
 Tensor view(const Tensor& flat, const Unit& unit, std::string_view name) {
   const UnitTensor* t = unit.find(name);
   ORRERY_CHECK(t != nullptr);
-  return {flat.buffer, false, flat.offset + t->offset, {{t->rows, t->columns, 1, 1}}};
+  return {flat.buffer, false, flat.offset + t->offset, {{t->rows, t->columns, 1, 1}}, flat.add, flat.share};
 }
 
 }  // namespace orrery

@@ -11,22 +11,29 @@
 
 namespace orrery {
 
+// Of a tensor that every tensor rank holds: whether a rank sees a part of its gradient only. Norms and biases
+// under sequence parallelism (its tokens), norms of queries and keys always (its heads).
+enum class Partial : std::uint8_t { no, by_tokens, by_heads };
+
 struct UnitTensor {
   std::string_view name;               // "attention.qkv.weight"
   std::int64_t rows = 0, columns = 1;  // on one rank
   int axis = -1;                       // cut along rows (0) or columns (1); -1: a copy on every tensor rank
   std::int64_t offset = 0;             // within the unit, in elements
+  Partial partial = Partial::no;
   std::int64_t elements() const { return rows * columns; }
 };
 
 struct Unit {
   std::vector<UnitTensor> tensors;
   std::int64_t elements = 0;                            // on one rank
-  // Of the tensors that every tensor rank holds, those whose gradient a rank sees only a part of: norms and
-  // biases under sequence parallelism (its tokens), norms of queries and keys always (its heads).
-  std::int64_t partial_by_tokens = 0, partial_by_heads = 0;
   const UnitTensor* find(std::string_view name) const;  // nullptr if the unit has no such tensor
 };
+
+// Whether the gradient of a tensor must be summed over the tensor ranks at the step's end.
+constexpr bool is_partial(const UnitTensor& t, bool sequence_parallel) {
+  return t.partial == Partial::by_heads || (t.partial == Partial::by_tokens && sequence_parallel);
+}
 
 Unit layer_unit(const Model&, const Layer&, int tp);
 Unit embedding_unit(const Model&, int tp, bool with_head);  // with_head: tied, or one stage holds both

@@ -2,7 +2,7 @@
 # include that base may have, the same copy builds.
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 file(REMOVE_RECURSE ${SCRATCH})
-foreach(part CMakeLists.txt sim planner profiler tools tests)
+foreach(part CMakeLists.txt sim planner profiler runtime tools tests)
   file(COPY ${SOURCE}/${part} DESTINATION ${SCRATCH}/source)
 endforeach()
 run(${CMAKE_COMMAND} -S ${SCRATCH}/source -B ${SCRATCH}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}

@@ -47,8 +47,6 @@ const Rule rules[] = {
      "not supported: mixture-of-experts layers (gpt)"},
     {"Window", [](Situation& s) { s.model.kinds[0].attention.window = 32; }, "",
      "not supported: attention windows of 32 tokens, smaller than the sequence of 64"},
-    {"Fp32", [](Situation& s) { s.training.precision.compute = DType::fp32; }, "",
-     "not supported: training in fp32: activations and messages are counted in 16 bits"},
     {"LearnedPositions", [](Situation& s) { s.training.sequence = 128; }, "",
      "sequences of 128 tokens, but gpt has 64 learned positions"},
 
@@ -332,8 +330,6 @@ TEST(Violation, OrderOfTheRules) {
   const Mend steps[] = {
       {"a sequence has at least 1 token", [](Situation& s) { s.training.sequence = 66; }},
       {"not supported: image models (gpt)", [](Situation& s) { s.model.unpriced.clear(); }},
-      {"not supported: training in fp32: activations and messages are counted in 16 bits",
-       [](Situation& s) { s.training.precision = {}; }},
       {"sequences of 66 tokens, but gpt has 64 learned positions",
        [](Situation& s) { s.model.max_positions = 66; }},
       {"a degree is at least 1, not 0", [](Situation& s) { s.plan.ep = 2; }},
@@ -363,7 +359,6 @@ TEST(Violation, OrderOfTheRules) {
   };
   Situation s;
   s.training = testing::training(0, 7);
-  s.training.precision.compute = DType::fp32;
   s.model.unpriced = {"image models"};
   s.model.kinds[0].attention.heads = 3;
   s.plan.dp = 8;
