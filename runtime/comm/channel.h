@@ -1,7 +1,8 @@
 // Messages between pairs of ranks, the one thing that collectives are written on. FIFO a lane: the k-th
 // receive from a peer on a lane takes the k-th send of that peer on that lane; lanes never hold up each
 // other. A send may complete only when its receiver has read (shared memory is read in place): no send may
-// rely on buffering. Buffers belong to the channel until their request is done.
+// rely on buffering. Buffers belong to the channel until
+// their request is done.
 //
 // Thread-compatible: whoever drives the engine calls, one at a time. Faults of the machine, and ends that do
 // not agree on what they do, are thrown as DeviceError by progress().
@@ -30,8 +31,11 @@ struct Signature {
 };
 std::string describe(const Signature&);  // "all_reduce 17 of group 3 (sum, fp32, 4096 bytes)"
 
+// Counts the messages that are under way: a channel adds one as it takes a message, and takes it off when the
+// message is done.
 struct Request {
-  bool done = true;
+  std::uint32_t pending = 0;
+  bool done() const { return pending == 0; }
 };
 
 struct Outgoing {
@@ -64,7 +68,7 @@ class Channel {
   static constexpr std::int64_t must_poll = 0;
 
   virtual ~Channel() = default;
-  virtual void send(const Outgoing&) = 0;  // sets request->done = false; progress() sets it to true
+  virtual void send(const Outgoing&) = 0;
   virtual void receive(const Incoming&) = 0;
   virtual bool progress() = 0;  // true: something moved
   // When progress() can go on without that the rank's bell rings: never, at a time (now_ns()), or must_poll:

@@ -2,7 +2,6 @@
 // `slot_bytes` from the sender's arena is a descriptor, and the receiver reads or reduces from there; all
 // others pass through slots. One ring a pair and lane, so that a late receive holds up no other lane.
 #pragma once
-#include <array>
 #include <deque>
 #include <vector>
 
@@ -23,9 +22,12 @@ class MemoryChannel final : public Channel {
   std::int64_t wake_at() const override { return never; }
 
  private:
+  struct Sending;
+  struct Receiving;
   struct Lane;
   bool push(std::uint32_t peer, std::uint32_t lane, Lane&);
   bool pull(std::uint32_t peer, std::uint32_t lane, Lane&);
+  bool write_slot(Ring&, Sending&) const;
   Lane& busy(std::uint32_t peer, Stream);
 
   Region& region_;

@@ -1,0 +1,107 @@
+#include "runtime/comm/combine.h"
+
+#include <bit>
+#include <cstring>
+
+#include "sim/base/error.h"
+
+namespace orrery::comm {
+namespace {
+
+struct Fp32 {
+  using Element = float;
+  static float widen(float x) { return x; }
+  static float narrow(float x) { return x; }
+};
+
+struct Bf16 {
+  using Element = std::uint16_t;
+  static float widen(std::uint16_t x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16); }
+  // To nearest, ties to even; a NaN stays one, quiet.
+  static std::uint16_t narrow(float x) {
+    const auto bits = std::bit_cast<std::uint32_t>(x);
+    const std::uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
+    const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
+    return static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40U : rounded);
+  }
+};
+
+struct Sum {
+  static float of(float x, float y) { return x + y; }
+};
+// Commutes to the bit, zeros included, so that both sides of an exchange agree; a NaN on either side is one.
+struct Max {
+  static float of(float x, float y) {
+    const float zero =
+        std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & std::bit_cast<std::uint32_t>(y));
+    const float otherwise = x == y ? zero : x + y;
+    return x < y ? y : x > y ? x : otherwise;
+  }
+};
+
+// `to` may be `with`; the loop has no other dependence between iterations.
+template <class Type, class Operation>
+[[gnu::always_inline]] inline void loop(std::byte* to, const std::byte* with, const std::byte* incoming,
+                                        std::size_t bytes) {
+  using Element = typename Type::Element;
+  auto* out = reinterpret_cast<Element*>(to);
+  const auto* a = reinterpret_cast<const Element*>(with);
+  const auto* b = reinterpret_cast<const Element*>(incoming);
+#if defined(__clang__)
+#pragma clang loop vectorize(assume_safety)
+#else
+#pragma GCC ivdep
+#endif
+  for (std::size_t i = 0; i < bytes / sizeof(Element); ++i)
+    out[i] = Type::narrow(Operation::of(Type::widen(a[i]), Type::widen(b[i])));
+}
+
+using Kernel = void (*)(std::byte*, const std::byte*, const std::byte*, std::size_t);
+
+template <class Type, class Operation>
+void portable(std::byte* to, const std::byte* with, const std::byte* incoming, std::size_t bytes) {
+  loop<Type, Operation>(to, with, incoming, bytes);
+}
+
+#if defined(__x86_64__)
+template <class Type, class Operation>
+[[gnu::target("avx2")]] void avx2(std::byte* to, const std::byte* with, const std::byte* incoming,
+                                  std::size_t bytes) {
+  loop<Type, Operation>(to, with, incoming, bytes);
+}
+
+template <class Type, class Operation>
+[[gnu::target("avx512f,avx512bw,avx512vl")]] void avx512(std::byte* to, const std::byte* with,
+                                                         const std::byte* incoming, std::size_t bytes) {
+  loop<Type, Operation>(to, with, incoming, bytes);
+}
+#endif
+
+template <class Type, class Operation>
+Kernel kernel() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    return avx512<Type, Operation>;
+  if (__builtin_cpu_supports("avx2")) return avx2<Type, Operation>;
+#endif
+  return portable<Type, Operation>;
+}
+
+template <class Type>
+Kernel kernel(Apply apply) {
+  return apply == Apply::sum ? kernel<Type, Sum>() : kernel<Type, Max>();
+}
+
+}  // namespace
+
+void combine(Apply apply, DType dtype, std::byte* to, const std::byte* with, const std::byte* incoming,
+             std::size_t bytes) {
+  if (apply == Apply::copy) {
+    std::memcpy(to, incoming, bytes);
+    return;
+  }
+  ORRERY_CHECK(dtype == DType::fp32 || dtype == DType::bf16);
+  (dtype == DType::fp32 ? kernel<Fp32>(apply) : kernel<Bf16>(apply))(to, with, incoming, bytes);
+}
+
+}  // namespace orrery::comm

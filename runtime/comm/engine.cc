@@ -1,0 +1,185 @@
+#include "runtime/comm/engine.h"
+
+#include <sched.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+#include "runtime/comm/queues.h"
+#include "sim/base/error.h"
+
+namespace orrery::comm {
+namespace {
+
+// Turns without progress before the driver sleeps. A waiting thread has nothing better to do; the progress
+// thread takes the processor from a computing one.
+constexpr int patience_waiting = 60, patience_background = 8;
+constexpr std::int64_t report_after = 20'000'000;    // ns without progress, then the board is told who waits
+constexpr std::int64_t longest_sleep = 200'000'000;  // ns; of a bell that should ring
+constexpr std::int64_t spin_before =
+    100'000;  // ns; sleeps end late, so the rest of a wait for a time is spun
+constexpr std::int64_t poll_least = 10'000, poll_most = 1'000'000, poll_share = 33;  // of the time waited
+
+}  // namespace
+
+class Engine::Driver {
+ public:
+  Driver(std::uint32_t rank, Channel& channel, Bell& bell, Board& board, Arena& arena, EngineOptions options)
+      : rank_(rank),
+        channel_(channel),
+        bell_(bell),
+        board_(board),
+        queues_(channel, arena, options.fixed_order),
+        thread_([this] { background(); }) {}
+  ~Driver();
+
+  Queues& queues() { return queues_; }
+  void posted();
+  void wait(Point);
+  void notify();
+
+ private:
+  void background();
+  void turn(int patience);
+  void idle(std::uint32_t key, int patience);
+  void tell(bool waiting);
+  bool failed() const { return board_.aborted(); }
+
+  const std::uint32_t rank_;
+  Channel& channel_;
+  Bell& bell_;  // wakes the driver
+  Board& board_;
+  Queues queues_;
+  std::mutex seat_;  // the driver's
+  Bell work_;        // wakes the progress thread
+  Bell news_;        // wakes waiting threads that do not drive: a counter advanced, or the seat is free
+  std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<bool> stop_{false};
+  // Of the driver.
+  int idle_turns_ = 0;
+  std::int64_t idle_since_ = 0;
+  bool told_ = false;
+  std::thread thread_;
+};
+
+Engine::Driver::~Driver() {
+  stop_.store(true);
+  work_.ring();
+  bell_.ring();
+  thread_.join();
+}
+
+void Engine::Driver::posted() {
+  bell_.ring();
+  if (waiting_.load() == 0) work_.ring();
+}
+
+void Engine::Driver::notify() {
+  bell_.ring();
+  news_.ring();
+}
+
+void Engine::Driver::wait(Point p) {
+  if (p.reached()) return;
+  waiting_.fetch_add(1);
+  bell_.ring();  // the progress thread leaves its seat
+  while (!p.reached() && !failed()) {
+    const std::uint32_t key = news_.key();
+    if (seat_.try_lock()) {
+      while (!p.reached() && !failed()) turn(patience_waiting);
+      seat_.unlock();
+    } else if (!p.reached() && !failed()) {
+      news_.sleep(key);
+    }
+  }
+  const bool last = waiting_.fetch_sub(1) == 1;
+  news_.ring();
+  if (last && !queues_.empty()) work_.ring();
+  if (!p.reached()) throw DeviceError(board_.reason());
+}
+
+void Engine::Driver::background() {
+  prctl(PR_SET_TIMERSLACK, 1000UL);  // ns
+  while (!stop_.load()) {
+    const std::uint32_t key = work_.key();
+    const auto mine = [this] {
+      return !stop_.load() && waiting_.load() == 0 && !queues_.empty() && !failed();
+    };
+    if (mine() && seat_.try_lock()) {
+      while (mine()) turn(patience_background);
+      seat_.unlock();
+      news_.ring();
+    } else {
+      work_.sleep(key);
+    }
+  }
+}
+
+void Engine::Driver::turn(int patience) {
+  const std::uint32_t key = bell_.key();
+  try {
+    const bool arrived = channel_.progress();
+    const bool moved = queues_.turn();
+    if (arrived || moved) {
+      idle_turns_ = 0;
+      if (told_) tell(false);
+      if (moved) news_.ring();
+      return;
+    }
+  } catch (const DeviceError& e) {
+    board_.abort(e.what());
+    news_.ring();
+    return;
+  }
+  idle(key, patience);
+}
+
+void Engine::Driver::idle(std::uint32_t key, int patience) {
+  if (idle_turns_++ == 0) idle_since_ = now_ns();
+  if (idle_turns_ < patience) {
+    if (patience == patience_waiting && idle_turns_ % 4 == 0) sched_yield();
+    return;
+  }
+  const std::int64_t now = now_ns(), waited = now - idle_since_, wake = channel_.wake_at();
+  if (waited > report_after && !told_) tell(true);
+  const std::int64_t sleep = told_ ? longest_sleep : report_after;
+  if (wake == Channel::must_poll) {
+    bell_.sleep(key, std::clamp(waited / poll_share, poll_least, poll_most));
+  } else if (wake == Channel::never) {
+    bell_.sleep(key, sleep);
+  } else if (wake - now > spin_before) {
+    bell_.sleep(key, std::min(sleep, wake - now - spin_before));
+  }
+}
+
+void Engine::Driver::tell(bool waiting) {
+  const Waiting w = waiting ? queues_.longest_wait() : Waiting{};
+  told_ = waiting;
+  board_.set_waiting(rank_, w);
+}
+
+Engine::Engine(std::uint32_t rank, Channel& channel, Bell& bell, Board& board, Arena& arena,
+               EngineOptions options)
+    : rank_(rank), driver_(std::make_unique<Driver>(rank, channel, bell, board, arena, options)) {}
+Engine::~Engine() = default;
+
+std::uint32_t Engine::open_group(std::uint32_t id, std::span<const std::uint32_t> members) {
+  return driver_->queues().open_group(rank_, id, members);
+}
+
+Point Engine::post(const Communication& c, Stream lane, std::span<const Point> after, Times* times) {
+  const Point end = driver_->queues().post(c, lane, after, times);
+  driver_->posted();
+  return end;
+}
+
+void Engine::run(const Communication& c, Stream lane) {
+  driver_->wait(driver_->queues().post(c, lane, {}, nullptr));
+}
+
+void Engine::wait(Point p) { driver_->wait(p); }
+void Engine::notify() { driver_->notify(); }
+
+}  // namespace orrery::comm

@@ -1,0 +1,122 @@
+// Plays a function as n ranks, as threads of this process or as forked ones.
+#pragma once
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/comm/board.h"
+#include "runtime/comm/engine.h"
+#include "runtime/comm/memory_channel.h"
+#include "sim/base/error.h"
+
+namespace orrery::comm {
+
+inline constexpr Bytes test_arena{256 << 20};
+
+// One rank: its engine and a way to allocate what messages hold.
+class Rank {
+ public:
+  Rank(Region& region, std::uint32_t number, Channel& channel, EngineOptions options)
+      : rank(number),
+        region_(region),
+        engine(rank, channel, region.bell(rank), region.board(), region.arena(rank), options) {
+    std::vector<std::uint32_t> all(region.ranks());
+    std::iota(all.begin(), all.end(), 0U);
+    world = engine.open_group(0, all);
+  }
+  std::uint32_t size() const { return region_.ranks(); }
+  template <class T>
+  T* allocate(std::int64_t count) {
+    return reinterpret_cast<T*>(region_.arena(rank).allocate(static_cast<std::size_t>(count) * sizeof(T)));
+  }
+  // Returns when all ranks have called it.
+  void barrier() {
+    float* one = allocate<float>(1);
+    const Transfer t{one, one, 1};
+    engine.run({Kind::all_reduce, world, barriers_++, DType::fp32, Reduction::sum, 0, {&t, 1}, "barrier"},
+               Stream::host);
+  }
+
+  const std::uint32_t rank;
+
+ private:
+  Region& region_;
+  std::uint32_t barriers_ = 1'000'000;
+
+ public:
+  Engine engine;
+  std::uint32_t world;
+};
+
+using Wrap = std::function<std::unique_ptr<Channel>(std::unique_ptr<Channel>, std::uint32_t rank)>;
+
+struct Play {
+  std::uint32_t ranks = 2;
+  Sharing sharing = Sharing::threads;
+  EngineOptions options = {};
+  Wrap wrap = {};  // decorates the channel
+};
+
+// The error that each rank ended with, empty for none. A forked rank fails with gtest failures too.
+inline std::vector<std::string> errors_of(const Play& play, const std::function<void(Rank&)>& body) {
+  Region region(play.ranks, test_arena, play.sharing);
+  const auto run = [&](std::uint32_t r) -> std::string {
+    std::unique_ptr<Channel> channel = std::make_unique<MemoryChannel>(region, r);
+    if (play.wrap) channel = play.wrap(std::move(channel), r);
+    try {
+      Rank rank(region, r, *channel, play.options);
+      body(rank);
+      rank.barrier();
+    } catch (const DeviceError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  std::vector<std::string> errors(play.ranks);
+  if (play.sharing == Sharing::threads) {
+    std::vector<std::thread> threads;
+    for (std::uint32_t r = 0; r < play.ranks; ++r) threads.emplace_back([&, r] { errors[r] = run(r); });
+    for (std::thread& t : threads) t.join();
+    return errors;
+  }
+  std::vector<pid_t> children;
+  std::vector<int> pipes;
+  for (std::uint32_t r = 0; r < play.ranks; ++r) {
+    int ends[2];
+    if (pipe(ends) != 0) throw DeviceError("pipe");
+    children.push_back(fork());
+    if (children.back() == 0) {
+      std::string error = run(r);
+      if (testing::Test::HasFailure() && error.empty()) error = "a check failed";
+      [[maybe_unused]] const auto written = write(ends[1], error.data(), error.size());
+      _exit(0);
+    }
+    close(ends[1]);
+    pipes.push_back(ends[0]);
+  }
+  for (std::uint32_t r = 0; r < play.ranks; ++r) {
+    char text[4096];
+    for (ssize_t n; (n = read(pipes[r], text, sizeof text)) > 0;)
+      errors[r].append(text, static_cast<std::size_t>(n));
+    close(pipes[r]);
+    int status = 0;
+    waitpid(children[r], &status, 0);
+    if (WIFSIGNALED(status)) errors[r] = "killed by signal " + std::to_string(WTERMSIG(status));
+  }
+  return errors;
+}
+
+inline void play(const Play& play, const std::function<void(Rank&)>& body) {
+  const std::vector<std::string> errors = errors_of(play, body);
+  for (std::size_t r = 0; r < errors.size(); ++r) EXPECT_EQ(errors[r], "") << "rank " << r;
+}
+
+}  // namespace orrery::comm
