@@ -137,6 +137,12 @@ Bytes Arena::offset(const Program& p, const Call& call, std::uint32_t local) con
   return {seat->offset + seat->bytes * place_of(call, b.place)};
 }
 
+Bytes Arena::offset(std::uint32_t virtual_stage, std::uint32_t home) const {
+  const Seat* seat = find(virtual_stage, home, Place::fixed);
+  ORRERY_CHECK(seat != nullptr);
+  return {seat->offset};
+}
+
 Arena lay_out(const Program& p, std::uint32_t team) {
   Arena out;
   out.transients_.assign(p.block_buffers.size(), -1);

@@ -19,6 +19,9 @@ class Arena {
   // team.
   Bytes offset(const Program&, const Call&, std::uint32_t local) const;
 
+  // The offset of a buffer with a place of its own: `home` as in program.h. Requires that the team has it.
+  Bytes offset(std::uint32_t virtual_stage, std::uint32_t home) const;
+
   static constexpr std::int64_t alignment = 256;  // bytes
 
  private:

@@ -188,12 +188,12 @@ void Compilation::list_persistents() {
     };
     for (std::size_t u = 0; u < s.units.size(); ++u) {
       if (!s.units[u].unit) continue;
-      add(emitter_.weights_buffer(s.units[u]), StageEmitter::weights_home(u));
-      add(emitter_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u));
-      add(emitter_.optimizer_buffer(s.units[u]), StageEmitter::optimizer_home(u));
+      add(emitter_.weights_buffer(s.units[u]), home::of_unit(u, home::weights));
+      add(emitter_.gradients_buffer(s.units[u]), home::of_unit(u, home::gradients));
+      add(emitter_.optimizer_buffer(s.units[u]), home::of_unit(u, home::optimizer));
     }
-    if (s.shape.first || s.shape.last) add(emitter_.tokens_buffer(), StageEmitter::tokens_home);
-    if (s.shape.last) add(emitter_.loss_buffer(), StageEmitter::loss_home);
+    if (s.shape.first || s.shape.last) add(emitter_.tokens_buffer(), home::tokens);
+    if (s.shape.last) add(emitter_.loss_buffer(), home::loss);
   }
 }
 
@@ -204,7 +204,7 @@ void Compilation::add_weights(std::uint32_t vs, std::size_t unit, const std::str
              {t.rows, t.columns},
              t.axis,
              vs,
-             StageEmitter::weights_home(unit),
+             home::of_unit(unit, home::weights),
              t.offset,
              t.elements(),
              is_partial(t, plan_.sequence_parallel)};

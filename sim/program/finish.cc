@@ -50,7 +50,7 @@ void FinishEmitter::gather_units(const StageBlocks& s, std::size_t chunk, std::v
     for (std::size_t k = first; k <= u; ++k) {
       if (!gathers(s.units[k])) continue;
       builder_.also_write(
-          persistent(stages_.weights_buffer(s.units[k]), StageEmitter::weights_home(k), chunk));
+          persistent(stages_.weights_buffer(s.units[k]), home::of_unit(k, home::weights), chunk));
       if (rows) (*rows)[k] = row;
     }
     first = u + 1;
@@ -67,8 +67,7 @@ FinishBlock FinishEmitter::begin(const StageBlocks& s, std::vector<std::uint32_t
     const Buffer tokens = stages_.tokens_buffer();
     builder_.local(Stream::host, Kind::host, {}, {});
     const std::uint32_t fetched = builder_.rows() - 1;
-    builder_.local(Stream::to_device, Kind::copy, tokens.bytes(),
-                   {persistent(tokens, StageEmitter::tokens_home, 0)});
+    builder_.local(Stream::to_device, Kind::copy, tokens.bytes(), {persistent(tokens, home::tokens, 0)});
     builder_.after(fetched);
   }
   return finish();
@@ -90,7 +89,7 @@ FinishBlock FinishEmitter::reductions(const TeamStages& team) {
       for (std::size_t u = 0; u < s.units.size(); ++u)
         if (s.units[u].unit && s.units[u].zero == zero)
           builder_.also_write(
-              persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+              persistent(stages_.gradients_buffer(s.units[u]), home::of_unit(u, home::gradients), chunk));
     }
     for (const UnitUse& u : s.units) {
       if (!u.unit || plan_.tp == 1) continue;
@@ -117,7 +116,7 @@ void FinishEmitter::write_partial(const StageBlocks& s, std::size_t chunk) {
   for (std::size_t u = 0; u < s.units.size(); ++u) {
     const UnitUse& use = s.units[u];
     if (!use.unit || partial_elements(*use.unit) == 0) continue;
-    Tensor flat = persistent(stages_.gradients_buffer(use), StageEmitter::gradients_home(u), chunk);
+    Tensor flat = persistent(stages_.gradients_buffer(use), home::of_unit(u, home::gradients), chunk);
     if (use.zero >= Zero::gradients) flat.share = Share::data;
     for (const UnitTensor& t : use.unit->tensors)
       if (is_partial(t, plan_.sequence_parallel)) builder_.also_write(view(flat, *use.unit, t.name));
@@ -133,8 +132,8 @@ FinishBlock FinishEmitter::tied_embedding(const StageBlocks& first, const StageB
   const std::size_t head = last.units.size() - 1;
   for (std::uint8_t slot = 0; slot < 2; ++slot) {
     const UnitUse& use = slot == 0 ? first.units[0] : last.units[head];
-    const std::uint32_t home = StageEmitter::gradients_home(slot == 0 ? 0 : head);
-    const Tensor whole = builder_.buffer(stages_.gradients_buffer(use), home, Place::fixed, false, false,
+    const std::uint32_t its_home = home::of_unit(slot == 0 ? 0 : head, home::gradients);
+    const Tensor whole = builder_.buffer(stages_.gradients_buffer(use), its_home, Place::fixed, false, false,
                                          slot == 0 ? 0 : static_cast<std::int32_t>(last_virtual_stage));
     const Tensor part = use.zero >= Zero::gradients
                             ? whole
@@ -156,14 +155,14 @@ FinishBlock FinishEmitter::norm(const TeamStages& team) {
       if (u.unit) op.elements += u.zero == Zero::none ? u.unit->elements : stages_.shard(*u.unit);
   const Tensor sum =
       builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"},
-                      StageEmitter::norm_home, Place::fixed, false, false);
+                      home::gradient_norm, Place::fixed, false, false);
   builder_.compute(op, {}, {sum});
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];
     for (std::size_t u = 0; u < s.units.size(); ++u)
       if (s.units[u].unit)
         builder_.also_read(
-            persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+            persistent(stages_.gradients_buffer(s.units[u]), home::of_unit(u, home::gradients), chunk));
   }
   return finish();
 }
@@ -173,7 +172,7 @@ FinishBlock FinishEmitter::world(std::uint32_t teams) {
   for (std::uint32_t slot = 0; slot < teams; ++slot) {
     const Tensor sum =
         builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"},
-                        StageEmitter::norm_home, Place::fixed, false, false, static_cast<std::int32_t>(slot));
+                        home::gradient_norm, Place::fixed, false, false, static_cast<std::int32_t>(slot));
     builder_.communicate(Stream::data, Kind::all_reduce, Role::world, {4}, DType::fp32, {}, {sum}, false,
                          static_cast<std::uint8_t>(slot));
   }
@@ -197,14 +196,14 @@ FinishBlock FinishEmitter::update(const TeamStages& team) {
   }
   const Tensor norm =
       builder_.buffer({Component::workspace, Lifetime::persistent, DType::fp32, {}, "gradient norm"},
-                      StageEmitter::norm_home, Place::fixed, false, false);
+                      home::gradient_norm, Place::fixed, false, false);
   builder_.compute(clip, {norm}, {});
   for (std::size_t chunk = 0; chunk < team.chunks.size(); ++chunk) {
     const StageBlocks& s = *team.chunks[chunk];
     for (std::size_t u = 0; u < s.units.size(); ++u) {
       if (s.units[u].unit)
         builder_.also_write(
-            persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+            persistent(stages_.gradients_buffer(s.units[u]), home::of_unit(u, home::gradients), chunk));
     }
   }
   builder_.compute(optimizer, {norm}, {});
@@ -213,11 +212,11 @@ FinishBlock FinishEmitter::update(const TeamStages& team) {
     for (std::size_t u = 0; u < s.units.size(); ++u) {
       if (!s.units[u].unit) continue;
       builder_.also_read(
-          persistent(stages_.gradients_buffer(s.units[u]), StageEmitter::gradients_home(u), chunk));
+          persistent(stages_.gradients_buffer(s.units[u]), home::of_unit(u, home::gradients), chunk));
       builder_.also_write(
-          persistent(stages_.optimizer_buffer(s.units[u]), StageEmitter::optimizer_home(u), chunk));
+          persistent(stages_.optimizer_buffer(s.units[u]), home::of_unit(u, home::optimizer), chunk));
       builder_.also_write(
-          persistent(stages_.weights_buffer(s.units[u]), StageEmitter::weights_home(u), chunk));
+          persistent(stages_.weights_buffer(s.units[u]), home::of_unit(u, home::weights), chunk));
     }
   }
   for (std::size_t chunk = 0; chunk < team.chunks.size() && !plan_.overlap_parameters; ++chunk)

@@ -80,8 +80,8 @@ Tensor LayerEmitter::gathered(Tensor local, std::string_view name, bool pipeline
   const Shape whole = matrix(shard_.tokens(), model_.hidden);
   const Tensor out = builder_.transient(name, Component::workspace, half_, whole);
   const bool chunked = pipelined && plan_.tensor_overlap == TensorOverlap::pipelined;
-  builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {whole.elements() * size_of(half_)}, half_,
-                       {local}, {out}, chunked);
+  builder_.communicate(Stream::tensor, Kind::all_gather, Role::tensor, {whole.elements() * size_of(half_)},
+                       half_, {local}, {out}, chunked);
   if (after != BlockBuilder::none) builder_.after(after);
   return out;
 }
@@ -92,13 +92,12 @@ Tensor LayerEmitter::reduced(Tensor partial, std::string_view name, bool pipelin
   const Bytes bytes{shard_.tokens() * model_.hidden * size_of(half_)};
   const bool chunked = pipelined && plan_.tensor_overlap == TensorOverlap::pipelined;
   if (!shard_.sequence_parallel) {
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, bytes, half_, {partial},
-                         {partial});
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, bytes, half_, {partial}, {partial});
     return partial;
   }
   const Tensor out = builder_.transient(name, Component::workspace, half_, activation_shape());
-  builder_.communicate(Stream::tensor, Kind::reduce_scatter, Role::tensor, bytes, half_, {partial},
-                       {out}, chunked);
+  builder_.communicate(Stream::tensor, Kind::reduce_scatter, Role::tensor, bytes, half_, {partial}, {out},
+                       chunked);
   return out;
 }
 
@@ -126,8 +125,8 @@ void LayerEmitter::ring(Pass pass, Attend&& attend) {
     if (step + 1 < shard_.cp) {
       next = builder_.transient("keys and values of a neighbour", Component::workspace, half_,
                                 matrix(shard_.tokens(), travelling));
-      builder_.communicate(Stream::context, Kind::exchange, Role::context, {next.shape.elements() * size_of(half_)},
-                           half_, {held}, {next});
+      builder_.communicate(Stream::context, Kind::exchange, Role::context,
+                           {next.shape.elements() * size_of(half_)}, half_, {held}, {next});
     }
     attend(chunk, held);
     held = next;
@@ -182,8 +181,8 @@ void LayerEmitter::mlp_forward(Tensor w, Tensor y, Pass pass, bool stop_early) {
   reads_if_there(w, "mlp.up.bias");
   builder_.compute(op(OpName::activation, pass), {saved_.up}, {saved_.activated});
   if (stop_early && model_.dropout == 0) return;
-  const Tensor out = builder_.transient("mlp out", Component::workspace, half_,
-                                        matrix(shard_.tokens(), model_.hidden));
+  const Tensor out =
+      builder_.transient("mlp out", Component::workspace, half_, matrix(shard_.tokens(), model_.hidden));
   builder_.compute(op(OpName::mlp_down, pass), {saved_.activated, view(w, *unit_, "mlp.down.weight")}, {out});
   const Tensor sum = reduced(out, "reduced mlp out", true);
   builder_.compute(op(OpName::residual2, pass), {saved_.x2, sum}, {y});
@@ -206,10 +205,9 @@ void LayerEmitter::linear_backward(OpName name, Tensor weight, Tensor gradient, 
   const bool overlap = plan_.tensor_overlap != TensorOverlap::none;
   const std::uint32_t produced = builder_.last_row(Stream::compute);
   const Tensor whole = gathered(input, gathered_name, false, produced);
-  const Tensor partial = shard_.tp == 1
-                             ? d_in
-                             : builder_.transient("partial input gradient", Component::workspace, half_,
-                                                  matrix(shard_.tokens(), model_.hidden));
+  const Tensor partial = shard_.tp == 1 ? d_in
+                                        : builder_.transient("partial input gradient", Component::workspace,
+                                                             half_, matrix(shard_.tokens(), model_.hidden));
   const std::uint32_t gather = builder_.last_row(Stream::tensor);
   builder_.compute(op(name, Pass::input_gradient), {d_out, weight}, {partial});
   if (!overlap && shard_.sequence_parallel) builder_.after(gather);
@@ -259,8 +257,7 @@ void LayerEmitter::core_backward(Tensor d_core, Tensor d_qkv) {
     return;
   }
   if (strategy_.recompute == Recompute::selective) {
-    const Tensor again =
-        builder_.transient("core again", Component::workspace, half_, saved_.core.shape);
+    const Tensor again = builder_.transient("core again", Component::workspace, half_, saved_.core.shape);
     core_forward(Pass::recompute, again);
   }
   const Tensor d_scores =
@@ -280,14 +277,12 @@ void LayerEmitter::attention_backward(Tensor x, Tensor w, Tensor g, Tensor dx2, 
   if (model_.dropout > 0) builder_.also_read(saved_.mask1);
   writes_if_there(g, "attention.out.bias");
   const Tensor whole = gathered(d_out, "gathered attention out gradient", true);
-  const Tensor d_core =
-      builder_.transient("core gradient", Component::workspace, half_, saved_.core.shape);
+  const Tensor d_core = builder_.transient("core gradient", Component::workspace, half_, saved_.core.shape);
   builder_.compute(op(OpName::attention_out, Pass::input_gradient),
                    {whole, view(w, *unit_, "attention.out.weight")}, {d_core});
   builder_.compute(op(OpName::attention_out, Pass::weight_gradient, accumulate), {whole, saved_.core},
                    {view(g, *unit_, "attention.out.weight")});
-  const Tensor d_qkv =
-      builder_.transient("qkv gradient", Component::workspace, half_, saved_.qkv.shape);
+  const Tensor d_qkv = builder_.transient("qkv gradient", Component::workspace, half_, saved_.qkv.shape);
   core_backward(d_core, d_qkv);
   builder_.compute(op(OpName::attention_layout, Pass::input_gradient), {d_qkv}, {d_qkv});
   writes_if_there(g, "attention.qkv.bias");
@@ -304,8 +299,7 @@ void LayerEmitter::attention_backward(Tensor x, Tensor w, Tensor g, Tensor dx2, 
 
 void LayerEmitter::backward(Tensor x, Tensor w, Tensor g, Tensor dy, Tensor dx, bool accumulate) {
   if (strategy_.recompute == Recompute::full) {
-    const Tensor y =
-        builder_.transient("output again", Component::workspace, half_, activation_shape());
+    const Tensor y = builder_.transient("output again", Component::workspace, half_, activation_shape());
     forward(x, w, y, Keep::again);
   } else {
     declare(Keep::stash, true);

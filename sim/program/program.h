@@ -178,6 +178,18 @@ struct BlockBuffer {
   bool acquires = false, releases = false;  // its life begins, ends in this block
 };
 
+// Homes of the buffers that a virtual stage has at places of their own: those of unit u (0: the embedding, then
+// the layers, then the head) at 8 u + the first five; the others once.
+namespace home {
+inline constexpr std::uint32_t weights = 0, gradients = 1, optimizer = 2, gathered = 3, whole_gradients = 4;
+inline constexpr std::uint32_t gradient_norm = 5;  // of a team, at its first virtual stage
+inline constexpr std::uint32_t tokens = 6;         // of the step, on the first and the last virtual stage
+inline constexpr std::uint32_t loss = 7;           // of the step, summed over tokens, on the last one
+inline constexpr std::uint32_t of_unit(std::size_t unit, std::uint32_t which) {
+  return static_cast<std::uint32_t>(8 * unit) + which;
+}
+}  // namespace home
+
 // A persistent buffer of a virtual stage.
 struct Persistent {
   std::uint32_t buffer = 0, home = 0, virtual_stage = 0;

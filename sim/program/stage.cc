@@ -48,8 +48,11 @@ void StageEmitter::list_units(StageBlocks& s) {
 
 Buffer StageEmitter::tokens_buffer() const {
   const std::int64_t sequences = micro_batches(training_, plan_) * plan_.micro_batch;
-  return {Component::workspace, Lifetime::persistent, DType::int64,
-          {{2, sequences, training_.sequence / plan_.cp, 1}}, "tokens and labels"};
+  return {Component::workspace,
+          Lifetime::persistent,
+          DType::int64,
+          {{2, sequences, training_.sequence / plan_.cp, 1}},
+          "tokens and labels"};
 }
 
 Buffer StageEmitter::weights_buffer(const UnitUse& u) const {
@@ -96,8 +99,8 @@ Tensor StageEmitter::weights(const StageBlocks& s, std::size_t unit, bool backwa
     if (s.units[unit].zero == Zero::full && data_ranks_ > 1) {
       gather(s, unit, backward);
     } else {
-      held_weights_[unit] =
-          builder_.buffer(weights_buffer(s.units[unit]), weights_home(unit), Place::fixed, false, false);
+      held_weights_[unit] = builder_.buffer(weights_buffer(s.units[unit]), home::of_unit(unit, home::weights),
+                                            Place::fixed, false, false);
       have_weights_[unit] = true;
     }
   }
@@ -117,18 +120,19 @@ void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward)
                      flat(elements * data_ranks_), "gathered weights"};
   Tensor to;
   if (kept) {
-    to = builder_.buffer(whole, gathered_home(unit), Place::fixed, !backward, backward);
+    to = builder_.buffer(whole, home::of_unit(unit, home::gathered), Place::fixed, !backward, backward);
   } else if (layer && gather_slots_.size() > static_cast<std::size_t>(plan_.prefetch)) {
     to = gather_slots_[gathered_ % gather_slots_.size()];
   } else {
-    to = builder_.buffer(whole, gathered_home(unit), Place::fixed, true, true);
+    to = builder_.buffer(whole, home::of_unit(unit, home::gathered), Place::fixed, true, true);
     if (layer) gather_slots_.push_back(to);
   }
   gathered_ += layer;
   held_weights_[unit] = to;
   have_weights_[unit] = true;
   if (kept && backward) return;
-  const Tensor from = builder_.buffer(weights_buffer(use), weights_home(unit), Place::fixed, false, false);
+  const Tensor from =
+      builder_.buffer(weights_buffer(use), home::of_unit(unit, home::weights), Place::fixed, false, false);
   builder_.communicate(Stream::data, Kind::all_gather, Role::data, parameter_bytes(*use.unit),
                        training_.precision.parameters, {from}, {to});
 }
@@ -148,10 +152,11 @@ Tensor StageEmitter::gradients(const StageBlocks& s, std::size_t unit) {
     if (use.zero >= Zero::gradients && data_ranks_ > 1) {
       const Buffer whole{Component::gradients, Lifetime::transient, training_.precision.gradients,
                          flat(shard(*use.unit) * data_ranks_), "unreduced gradients"};
-      held_gradients_[unit] = builder_.buffer(whole, whole_gradients_home(unit), Place::fixed, true, true);
-    } else {
       held_gradients_[unit] =
-          builder_.buffer(gradients_buffer(use), gradients_home(unit), Place::fixed, false, false);
+          builder_.buffer(whole, home::of_unit(unit, home::whole_gradients), Place::fixed, true, true);
+    } else {
+      held_gradients_[unit] = builder_.buffer(gradients_buffer(use), home::of_unit(unit, home::gradients),
+                                              Place::fixed, false, false);
     }
     held_gradients_[unit].add = accumulate_ && use.zero < Zero::gradients;
     have_gradients_[unit] = true;
@@ -242,7 +247,8 @@ void StageEmitter::reduce_loss(Tensor sums, std::int64_t count) {
     row.whole = false;
     row.offset = i * count;
     row.shape = flat(count);
-    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {count * 4}, DType::fp32, {row}, {row});
+    builder_.communicate(Stream::tensor, Kind::all_reduce, Role::tensor, {count * 4}, DType::fp32, {row},
+                         {row});
     if (i > 1) continue;
     builder_.tag(OpName::maximum);
     builder_.compute(edge(OpName::cross_entropy_shift, Pass::forward), {}, {sums});
@@ -333,9 +339,10 @@ void StageEmitter::head_backward(const StageBlocks& s, Tensor x, Tensor w, Tenso
   const Tensor logits = stash("logits", Component::logits, half_, matrix(count, width), 1);
   const Tensor loss = stash("softmax of logits", Component::logits, DType::fp32, matrix(count, width), 2);
   const Tensor sums = stash("loss sums", Component::logits, DType::fp32, matrix(4, count), 3);
-  Tensor total = builder_.buffer(loss_buffer(), loss_home, Place::fixed, false, false);
+  Tensor total = builder_.buffer(loss_buffer(), home::loss, Place::fixed, false, false);
   total.add = accumulate_;
-  builder_.compute(edge(OpName::cross_entropy, Pass::input_gradient), {loss, sums, tokens()}, {logits, total});
+  builder_.compute(edge(OpName::cross_entropy, Pass::input_gradient), {loss, sums, tokens()},
+                   {logits, total});
   Tensor again = normed;
   if (plan_.sequence_parallel) {
     again = builder_.transient("gathered final norm again", Component::workspace, half_, whole_shape);
@@ -406,7 +413,8 @@ void StageEmitter::send_bucket(const StageBlocks& s) {
     builder_.also_read(held_gradients_[u]);
     Tensor to = held_gradients_[u];
     if (zero >= Zero::gradients) {
-      to = builder_.buffer(gradients_buffer(s.units[u]), gradients_home(u), Place::fixed, false, false);
+      to = builder_.buffer(gradients_buffer(s.units[u]), home::of_unit(u, home::gradients), Place::fixed,
+                           false, false);
       to.add = accumulate_;
     } else {
       to.add = false;

@@ -65,15 +65,6 @@ class StageEmitter {
   // The message that brings an input; the same for all stages.
   std::uint32_t message(bool gradients);
 
-  // Homes of a unit's persistent buffers within its virtual stage.
-  static std::uint32_t weights_home(std::size_t unit) { return static_cast<std::uint32_t>(8 * unit); }
-  static std::uint32_t gradients_home(std::size_t unit) { return weights_home(unit) + 1; }
-  static std::uint32_t optimizer_home(std::size_t unit) { return weights_home(unit) + 2; }
-  static std::uint32_t gathered_home(std::size_t unit) { return weights_home(unit) + 3; }
-  static std::uint32_t whole_gradients_home(std::size_t unit) { return weights_home(unit) + 4; }
-  static constexpr std::uint32_t norm_home = 5;    // of the gradient norm, one a team
-  static constexpr std::uint32_t tokens_home = 6;  // the step's tokens
-  static constexpr std::uint32_t loss_home = 7;    // its loss, summed over tokens, on the last virtual stage
   // Of all micro-batches, on the first and the last virtual stage: (inputs, labels) x sequences x tokens.
   Buffer tokens_buffer() const;
   Buffer loss_buffer() const { return {Component::workspace, Lifetime::persistent, DType::fp32, {}, "loss"}; }
@@ -88,15 +79,13 @@ class StageEmitter {
   std::int64_t data_ranks() const { return data_ranks_; }
   DType half() const { return half_; }
   // One reduction or gather of some units' gradients or parameters over the data ranks.
-  Bytes gradient_bytes(const UnitUse& u) const {
-    return {whole(u) * size_of(training_.precision.gradients)};
-  }
+  Bytes gradient_bytes(const UnitUse& u) const { return {whole(u) * size_of(training_.precision.gradients)}; }
   Bytes parameter_bytes(const Unit& u) const {
     return {shard(u) * data_ranks_ * size_of(training_.precision.parameters)};
   }
 
  private:
-  Tensor tokens() { return builder_.buffer(tokens_buffer(), tokens_home, Place::fixed, false, false); }
+  Tensor tokens() { return builder_.buffer(tokens_buffer(), home::tokens, Place::fixed, false, false); }
   Tensor received(bool gradients, bool releases);
   Tensor gathered_message(Tensor message, Tensor whole);
   Tensor layer_input(const StageBlocks&, std::size_t layer, bool backward);
@@ -130,7 +119,7 @@ class StageEmitter {
   std::vector<Tensor> held_weights_, held_gradients_;  // by unit, of that block
   std::vector<bool> have_weights_, have_gradients_;
   std::vector<Tensor> gather_slots_;
-  bool accumulate_ = false;  // the backward pass under construction adds to the gradients
+  bool accumulate_ = false;   // the backward pass under construction adds to the gradients
   std::size_t gathered_ = 0;  // layers gathered so far, to turn over the slots
   std::vector<std::size_t> bucket_;
   std::vector<std::uint32_t> reduce_rows_;  // by unit
