@@ -44,7 +44,8 @@ enum class KernelName : std::uint8_t {
   // in0 = d core, in1 = probabilities (as `context` read them), in2 = qkv; out0 = d probabilities, out1 = d
   // qkv, of which the values are written.
   context_gradient,
-  // in0 = probabilities before dropout, in1 = mask or none; out0 = d probabilities, in place to d scores.
+  // in0 = probabilities before dropout, in1 = mask or none (dropout regenerated from its key); out0 = d
+  // probabilities, in place to d scores.
   softmax_gradient,
   // in0 = d scores, in1 = qkv; out0 = d qkv, of which queries and keys are written.
   scores_gradient,
@@ -54,12 +55,12 @@ enum class KernelName : std::uint8_t {
   activation_gradient,
   // out0 = in0 + dropout(in1 + in2): in2 = bias or none; out1 = mask (uint8, T x h) or none.
   residual,
-  // out0 = in0 * mask / (1 - dropout): in1 = mask or none.
+  // out0 = in0 * mask / (1 - dropout): in1 = mask or none (regenerated).
   residual_gradient,
   // out0 += in0.
   add,
   // out0 (T x h) = rows of in1 (vocabulary rows from `first_row` on; others give zeros) for in0 = ids (int64,
-  // T) + in2 by position, or none.
+  // T) + in2 by position, or none; the ranks that share a vocabulary give in2 on one of them only.
   embedding,
   // in0 = dy (T x h), in1 = ids; out0+ = d table, out1+ = d positions or none.
   embedding_gradient,
@@ -75,7 +76,8 @@ enum class KernelName : std::uint8_t {
   cross_entropy_gradient,
   // out0 (fp32, 1) = the sum of squares of all segments' gradients.
   sum_of_squares,
-  // Gradients of all segments times min(1, clip / (sqrt(in0) + 1e-6)).
+  // Gradients of all segments times min(1, clip / (sqrt(in0) + 1e-6)); in0 = the squared norm. Nothing if that is
+  // not finite.
   clip,
   // AdamW on all segments (Loshchilov & Hutter 2019); nothing if in0, the squared norm, is not finite.
   adamw,
@@ -125,10 +127,12 @@ struct KernelAttributes {
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;  // of this rank
   std::int64_t sequence = 0;                           // tokens of a sequence
   std::int64_t first_row = 0, vocab = 0;
-  Rotary rotary;
-  // Dropout drops element e of the op's global tensor if philox(seed, step, key, e) says so: the same under any
-  // sharding. e = (first_token + row) * global_columns + first_column + column; of attention, row = ((sequence of
-  // the step * all heads + head) * s + query), column = key.
+  Rotary rotary{};
+  // Dropout drops element e of the op's global tensor, a function of (seed, step, key, e): the same under any
+  // sharding. e = (first_token + row) * global_columns + column; of attention, e = row * s + key with row =
+  // ((sequence of the step * all heads + head) * s + query). Philox4x32-10 with key `seed` and, as its counter of
+  // 128 bits, (dropout_key + step * 0x9e3779b97f4a7c15) * 2^64 + e / 4; e is dropped if word e % 4 is under
+  // dropout * 2^32, else multiplied by 1 / (1 - dropout).
   float dropout = 0;
   std::uint64_t dropout_key = 0;
   std::int64_t first_token = 0;  // of row 0, in the step's global batch
@@ -139,9 +143,9 @@ struct KernelAttributes {
 struct Kernel {
   KernelName name = KernelName::zero;
   std::uint32_t cost_class = 0;  // of the Program: what a rehearsal waits for, what a profile is kept by
-  TensorRef in[4], out[3];
+  TensorRef in[4]{}, out[3]{};
   KernelAttributes attributes;
-  std::span<const Segment> segments;
+  std::span<const Segment> segments{};
   const StepArguments* step = nullptr;
 };
 

@@ -1,0 +1,53 @@
+// Which elements a kernel drops: a function of (seed, step, key, element of the op's global tensor) alone.
+#pragma once
+#include "runtime/cpu/kernels/pointwise.h"
+#include "runtime/kernel.h"
+
+namespace orrery::ORRERY_ISA {
+
+class Dropout {
+ public:
+  explicit Dropout(const Kernel& k)
+      : threshold_(static_cast<std::uint32_t>(static_cast<double>(k.attributes.dropout) * 4294967296.0)),
+        scale_(1.0F / (1.0F - k.attributes.dropout)) {
+    if (k.attributes.dropout == 0) return;
+    seed_ = k.step->seed;
+    stream_ = dropout_stream(k.step->step, k.attributes.dropout_key);
+  }
+
+  explicit operator bool() const { return threshold_ != 0; }
+  float scale() const { return scale_; }
+
+  // The factors of `count` elements from global element `first` on, each 0 or 1 / (1 - dropout). Needs
+  // scratch for count + 8 floats; returns a place in it.
+  const float* factors(std::uint64_t first, std::int64_t count, float* scratch) const {
+    const std::uint64_t begin = first / 4;
+    const std::int64_t skipped = static_cast<std::int64_t>(first % 4), blocks = (skipped + count + 3) / 4;
+#pragma omp simd
+    for (std::int64_t i = 0; i < blocks; ++i) {
+      const Words words = philox(begin + static_cast<std::uint64_t>(i), stream_, seed_);
+      for (int j = 0; j < 4; ++j) scratch[4 * i + j] = words.w[j] < threshold_ ? 0.0F : scale_;
+    }
+    return scratch + skipped;
+  }
+
+ private:
+  std::uint32_t threshold_ = 0;  // of 2^32
+  float scale_ = 1;
+  std::uint64_t seed_ = 0, stream_ = 0;
+};
+
+// Global element of column 0 of a row, of all kernels but attention's.
+inline std::uint64_t first_element(const KernelAttributes& a, std::int64_t row) {
+  return static_cast<std::uint64_t>((a.first_token + row) * a.global_columns);
+}
+
+// Global element of key 0 for one query of one of this rank's sequences and heads.
+inline std::uint64_t first_element(const KernelAttributes& a, std::int64_t sequence, std::int64_t head,
+                                   std::int64_t query) {
+  const std::int64_t global_head =
+      (a.first_token / a.sequence + sequence) * a.all_heads + a.first_head + head;
+  return static_cast<std::uint64_t>((global_head * a.sequence + query) * a.sequence);
+}
+
+}  // namespace orrery::ORRERY_ISA
