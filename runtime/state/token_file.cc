@@ -16,39 +16,39 @@ constexpr std::string_view magic("MMIDIDX\0\0", 9);
 // Bounded little-endian reads from an index; every failure names the byte.
 class Cursor {
  public:
-  explicit Cursor(const MappedFile& file) : file_(file) {}
+  Cursor(std::string_view bytes, const std::string& file) : bytes_(bytes), file_(file) {}
 
   template <class T>
   T take(std::string_view what) {
     T value;
-    std::memcpy(&value, take_bytes(1, sizeof value, what), sizeof value);
+    std::memcpy(&value, take_all(1, sizeof value, what), sizeof value);
     return value;
   }
   // `count` elements of `size` bytes.
-  const std::byte* take_bytes(std::uint64_t count, std::uint64_t size, std::string_view what) {
-    const std::uint64_t left = file_.bytes().size() - at_;
-    if (count > left / size)
+  const char* take_all(std::uint64_t count, std::uint64_t size, std::string_view what) {
+    if (count > left() / size)
       bad(at_, std::to_string(count) + " x " + std::to_string(size) + " bytes of " + std::string(what),
-          std::to_string(left) + " bytes");
-    const std::byte* from = file_.bytes().data() + at_;
+          std::to_string(left()) + " bytes");
+    const char* from = bytes_.data() + at_;
     at_ += count * size;
     return from;
   }
   std::uint64_t at() const { return at_; }
-  std::uint64_t left() const { return file_.bytes().size() - at_; }
+  std::uint64_t left() const { return bytes_.size() - at_; }
   [[noreturn]] void bad(std::uint64_t at, std::string_view expected, std::string_view found) const {
-    fail({file_.path(), "byte " + std::to_string(at)}, expected, found);
+    fail({file_, "byte " + std::to_string(at)}, expected, found);
   }
 
  private:
-  const MappedFile& file_;
+  std::string_view bytes_;
+  const std::string& file_;
   std::uint64_t at_ = 0;
 };
 
 template <class T>
-T load(const std::byte* at, std::size_t i = 0) {
+T load(const void* from, std::size_t i = 0) {
   T value;
-  std::memcpy(&value, at + i * sizeof value, sizeof value);
+  std::memcpy(&value, static_cast<const std::byte*>(from) + i * sizeof value, sizeof value);
   return value;
 }
 
@@ -100,57 +100,38 @@ std::int64_t size_of(TokenType type) {
   return sizes[static_cast<std::size_t>(type) - 1];
 }
 
-TokenFile::TokenFile(const std::string& path) {
-  const std::string name = without_suffix(path);
-  indexed_ = file_size(name + ".idx") >= 0;
-  tokens_ = MappedFile(indexed_ ? name + ".bin" : path);
-  if (indexed_) {
-    read_index(name + ".idx");
-  } else {
-    offsets_ = {0};
-    first_token_.push_back(static_cast<std::int64_t>(tokens_.bytes().size()) + 1);
-  }
-  constexpr std::size_t end = 1 << 20;
-  const ByteSpan all = tokens_.bytes();
-  const std::size_t n = std::min(all.size(), end);
-  digest_ = hash64(all.last(n), hash64(all.first(n), all.size()));
-}
-
-void TokenFile::read_index(const std::string& path) {
-  const MappedFile file(path);
-  Cursor index(file);
-  if (!file.text().starts_with(magic))
-    index.bad(0, "\"MMIDIDX\", the start of an index of tokens", "other bytes");
-  index.take_bytes(1, magic.size(), "magic");
+TokenIndex parse_token_index(std::string_view bytes, const std::string& file, std::int64_t token_bytes) {
+  Cursor index(bytes, file);
+  if (!bytes.starts_with(magic)) index.bad(0, "\"MMIDIDX\", the start of an index of tokens", "other bytes");
+  index.take_all(1, magic.size(), "magic");
   if (const auto version = index.take<std::uint64_t>("version"); version != 1)
     index.bad(9, "version 1", std::to_string(version));
   const auto code = index.take<std::uint8_t>("element type");
   if (code < 1 || code > 8) index.bad(17, "an element type from 1 to 8", std::to_string(code));
-  type_ = static_cast<TokenType>(code);
+  TokenIndex out{static_cast<TokenType>(code), {0}, {}, 0};
   const auto sequences = index.take<std::uint64_t>("sequences"),
              entries = index.take<std::uint64_t>("documents");
   const std::uint64_t at_sizes = index.at();
-  const std::byte* sizes = index.take_bytes(sequences, 4, "sequence lengths");
+  const char* sizes = index.take_all(sequences, 4, "sequence lengths");
   const std::uint64_t at_offsets = index.at();
-  const std::byte* offsets = index.take_bytes(sequences, 8, "sequence offsets");
+  const char* offsets = index.take_all(sequences, 8, "sequence offsets");
   const std::uint64_t at_documents = index.at();
-  const std::byte* documents = index.take_bytes(entries, 8, "document index");
+  const char* documents = index.take_all(entries, 8, "document index");
   if (index.left() != 0 && index.left() != sequences)
     index.bad(index.at(), "the end of the index, or a mode a sequence",
               std::to_string(index.left()) + " bytes");
 
-  const auto width = size_of(type_), bytes = static_cast<std::int64_t>(tokens_.bytes().size());
   for (std::size_t s = 0; s < sequences; ++s) {
     const auto size = load<std::int32_t>(sizes, s);
     const auto offset = load<std::int64_t>(offsets, s);
     if (size < 0) index.bad(at_sizes + 4 * s, "a sequence length of at least 0", std::to_string(size));
-    if (offset < 0 || offset > bytes || size > (bytes - offset) / width)
+    if (offset < 0 || offset > token_bytes || size > (token_bytes - offset) / size_of(out.type))
       index.bad(at_offsets + 8 * s,
-                "an offset of " + std::to_string(size) + " tokens within the " + std::to_string(bytes) +
-                    " bytes of " + tokens_.path(),
+                "an offset of " + std::to_string(size) + " tokens within the .bin's " +
+                    std::to_string(token_bytes) + " bytes",
                 std::to_string(offset));
-    offsets_.push_back(offset);
-    first_token_.push_back(first_token_.back() + size);
+    out.offsets.push_back(offset);
+    out.first_token.push_back(out.first_token.back() + size);
   }
   std::int64_t last = 0;
   for (std::size_t d = 0; d < entries; ++d) {
@@ -159,17 +140,35 @@ void TokenFile::read_index(const std::string& path) {
       index.bad(at_documents + 8 * d, "the first sequence of a document, from 0 up", std::to_string(first));
     last = first;
   }
-  documents_ = entries > 0 ? static_cast<std::int64_t>(entries) - 1 : 0;
+  if (entries > 0) out.documents = static_cast<std::int64_t>(entries) - 1;
+  return out;
+}
+
+TokenFile::TokenFile(const std::string& path) {
+  const std::string name = without_suffix(path);
+  indexed_ = file_size(name + ".idx") >= 0;
+  tokens_ = MappedFile(indexed_ ? name + ".bin" : path);
+  const ByteSpan all = tokens_.bytes();
+  if (indexed_) {
+    const MappedFile index(name + ".idx");
+    index_ = parse_token_index(index.text(), index.path(), std::ssize(all));
+  } else {
+    index_ = {TokenType::uint8, {0, std::ssize(all) + 1}, {0}, 1};
+  }
+  constexpr std::size_t end = 1 << 20;
+  const std::size_t n = std::min(all.size(), end);
+  digest_ = hash64(all.last(n), hash64(all.first(n), all.size()));
 }
 
 void TokenFile::read(std::int64_t begin, std::span<std::int64_t> tokens, std::int64_t vocab) const {
   ORRERY_CHECK(begin >= 0 && static_cast<std::int64_t>(tokens.size()) <= size() - begin);
-  auto sequence = static_cast<std::size_t>(std::upper_bound(first_token_.begin(), first_token_.end(), begin) -
-                                           first_token_.begin() - 1);
+  auto sequence =
+      static_cast<std::size_t>(std::upper_bound(index_.first_token.begin(), index_.first_token.end(), begin) -
+                               index_.first_token.begin() - 1);
   for (; !tokens.empty(); ++sequence) {
-    const std::int64_t left = first_token_[sequence + 1] - begin;
+    const std::int64_t left = index_.first_token[sequence + 1] - begin;
     const auto n = static_cast<std::size_t>(std::min<std::int64_t>(left, std::ssize(tokens)));
-    read_sequence(sequence, begin - first_token_[sequence], tokens.first(n), vocab);
+    read_sequence(sequence, begin - index_.first_token[sequence], tokens.first(n), vocab);
     tokens = tokens.subspan(n);
     begin += static_cast<std::int64_t>(n);
   }
@@ -177,9 +176,9 @@ void TokenFile::read(std::int64_t begin, std::span<std::int64_t> tokens, std::in
 
 void TokenFile::read_sequence(std::size_t sequence, std::int64_t first, std::span<std::int64_t> tokens,
                               std::int64_t vocab) const {
-  const Load load_token = loader(type_);
-  const std::int64_t width = size_of(type_), bytes = static_cast<std::int64_t>(tokens_.bytes().size());
-  std::int64_t at = offsets_[sequence] + first * width;
+  const Load load_token = loader(index_.type);
+  const std::int64_t width = size_of(index_.type), bytes = static_cast<std::int64_t>(tokens_.bytes().size());
+  std::int64_t at = index_.offsets[sequence] + first * width;
   for (std::int64_t& token : tokens) {
     token = !indexed_ && at == bytes ? end_of_text : load_token(tokens_.bytes().data() + at);
     if (token < 0 || token >= vocab)

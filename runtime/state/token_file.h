@@ -22,6 +22,17 @@ namespace orrery {
 enum class TokenType : std::uint8_t { uint8 = 1, int8, int16, int32, int64, float64, float32, uint16 };
 std::int64_t size_of(TokenType);
 
+struct TokenIndex {
+  TokenType type = TokenType::uint8;
+  std::vector<std::int64_t> first_token{
+      0};                             // of each sequence in the concatenation of all, and the size of that
+  std::vector<std::int64_t> offsets;  // of each sequence in the .bin, bytes
+  std::int64_t documents = 0;
+};
+// Of the bytes of `file`, an .idx whose .bin has `token_bytes`. Ends in fail() with the byte of what is
+// wrong.
+TokenIndex parse_token_index(std::string_view bytes, const std::string& file, std::int64_t token_bytes);
+
 // The byte-level tokenizer.
 inline constexpr std::int64_t end_of_text = 256, byte_vocab = 257;
 
@@ -33,23 +44,21 @@ class TokenFile {
 
   const std::string& path() const { return tokens_.path(); }
   bool indexed() const { return indexed_; }
-  std::int64_t size() const { return first_token_.back(); }  // tokens of all sequences, one after the other
-  std::int64_t documents() const { return documents_; }
+  std::int64_t size() const {
+    return index_.first_token.back();
+  }  // tokens of all sequences, one after the other
+  std::int64_t documents() const { return index_.documents; }
   // Tokens [begin, begin + tokens.size()); one that is not in 0 ... vocab-1 ends in fail().
   void read(std::int64_t begin, std::span<std::int64_t> tokens, std::int64_t vocab) const;
   // Of the sizes and of both ends of the tokens: tells one dataset from another.
   std::uint64_t digest() const { return digest_; }
 
  private:
-  void read_index(const std::string& path);
   void read_sequence(std::size_t sequence, std::int64_t first, std::span<std::int64_t> tokens,
                      std::int64_t vocab) const;
   MappedFile tokens_;
   bool indexed_ = false;
-  TokenType type_ = TokenType::uint8;
-  std::vector<std::int64_t> first_token_{0};  // of each sequence in the concatenation, and the size
-  std::vector<std::int64_t> offsets_;         // of each sequence in the file, bytes
-  std::int64_t documents_ = 1;
+  TokenIndex index_;
   std::uint64_t digest_ = 0;
 };
 

@@ -110,8 +110,8 @@ TEST_F(TokenFiles, MessagesNameTheByte) {
             "/a.idx: byte 34: expected 18446744073709551615 x 4 bytes of sequence lengths, found 60 bytes");
   EXPECT_EQ(with(38, le(-1)), "/a.idx: byte 38: expected a sequence length of at least 0, found -1");
   EXPECT_EQ(with(46, le(INT64_MAX)),
-            "/a.idx: byte 46: expected an offset of 3 tokens within the 12 bytes of " +
-                directory / "a.bin, found 9223372036854775807");
+            "/a.idx: byte 46: expected an offset of 3 tokens within the .bin's 12 bytes, found "
+            "9223372036854775807");
   EXPECT_EQ(with(78, le<std::int64_t>(4)),
             "/a.idx: byte 78: expected the first sequence of a document, from 0 up, found 4");
 }
