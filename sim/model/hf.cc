@@ -111,23 +111,33 @@ bool HfConfig::flag(std::string_view key, bool otherwise) const {
   return given(key) ? reader_.boolean(key) : otherwise;
 }
 
-double HfConfig::fraction(std::string_view key, double otherwise) const {
-  return given(key) ? reader_.number(key, 0, 1) : otherwise;
+double HfConfig::number(Names names, double low, double high) const {
+  const std::string_view key = pick(names);
+  return reader_.number(key.empty() ? *names.begin() : key, low, high);
 }
 
-Activation HfConfig::activation(Names names, std::string_view otherwise) const {
-  constexpr std::array<std::string_view, 11> words{
-      "gelu",        "quick_gelu", "gelu_python",  "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu",
-      "relu2", "squared_relu", "silu", "swish"};
+double HfConfig::number_or(Names names, double otherwise, double low, double high) const {
   const std::string_view key = pick(names);
-  const std::size_t i =
-      key.empty() ? static_cast<std::size_t>(std::find(words.begin(), words.end(), otherwise) - words.begin())
-                  : reader_.word(key, words);
-  return i < 3    ? Activation::gelu
-         : i < 6  ? Activation::gelu_tanh
-         : i == 6 ? Activation::relu
-         : i < 9  ? Activation::squared_relu
-                  : Activation::silu;
+  return key.empty() ? otherwise : reader_.number(key, low, high);
+}
+
+std::string HfConfig::text(Names names) const {
+  const std::string_view key = pick(names);
+  return reader_.string(key.empty() ? *names.begin() : key);
+}
+
+Activation HfConfig::activation(Names names, Activation otherwise, Model& m) const {
+  using enum Activation;
+  constexpr std::array<std::string_view, 11> words{
+      "gelu",  "gelu_python",  "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu",
+      "relu2", "squared_relu", "silu",     "swish"};
+  constexpr std::array<Activation, 11> meanings{gelu, gelu,         gelu_tanh,    gelu_tanh, gelu_tanh, gelu,
+                                                relu, squared_relu, squared_relu, silu,      silu};
+  const std::string_view key = pick(names);
+  if (key.empty()) return otherwise;
+  const std::size_t i = reader_.word(key, words);
+  if (words[i] == "quick_gelu") m.unexecuted.emplace_back("the activation \"quick_gelu\"");
+  return meanings[i];
 }
 
 void HfConfig::known(Names names) const {

@@ -23,8 +23,10 @@ class HfConfig {
   int integer(Names, std::int64_t low, std::int64_t high) const;
   int integer_or(Names, std::int64_t otherwise, std::int64_t low, std::int64_t high) const;
   bool flag(std::string_view key, bool otherwise) const;
-  double fraction(std::string_view key, double otherwise) const;
-  Activation activation(Names, std::string_view otherwise) const;
+  double number(Names, double low, double high) const;
+  double number_or(Names, double otherwise, double low, double high) const;
+  std::string text(Names) const;
+  Activation activation(Names, Activation otherwise, Model&) const;   // notes in the Model one that is only alike
   void known(Names) const;                                 // changes no shape, whatever it sounds like
 
   // Ends in fail() at a member that sounds like a shape and that nobody asked for.

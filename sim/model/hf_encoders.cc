@@ -44,11 +44,12 @@ void read_bert(const HfConfig& c, Model& m) {
   m.tied = true;
   m.final_norm = false;
   m.embedding_norm = true;
-  m.dropout = c.fraction("hidden_dropout_prob", 0.1);
+  m.norm_epsilon = norm_epsilon(c, 1e-12);
+  m.dropout = c.number_or({"hidden_dropout_prob"}, 0.1, 0, 1);
   m.extra_parameters =
       c.integer_or({"type_vocab_size"}, 2, 1, Limits::image) * hidden + hidden * hidden + hidden;
   Layer layer = classic_layer(hidden, heads, c.integer({"intermediate_size"}, 1, Limits::ffn),
-                              c.activation({"hidden_act"}, "gelu"), true);
+                              c.activation({"hidden_act"}, Activation::gelu, m), true);
   layer.attention.causal = false;
   layer.encoder = true;
   append(m, layer, depth_of(c, {"num_hidden_layers"}));
@@ -58,8 +59,9 @@ void read_t5(const HfConfig& c, Model& m) {
   m.vocab = c.integer({"vocab_size"}, 1, Limits::vocab);
   m.max_positions = c.integer_or({"n_positions"}, 512, 1, Limits::positions);
   m.position = Position::relative;
+  m.norm_epsilon = norm_epsilon(c, 1e-6);
   m.tied = c.flag("tie_word_embeddings", true);
-  m.dropout = c.fraction("dropout_rate", 0.1);
+  m.dropout = c.number_or({"dropout_rate"}, 0.1, 0, 1);
   Layer layer;
   layer.hidden = c.integer({"d_model"}, 1, Limits::width);
   layer.norm = Norm::rms;
@@ -71,7 +73,7 @@ void read_t5(const HfConfig& c, Model& m) {
   constexpr std::array<std::string_view, 3> words{"relu", "gated-gelu", "gated-silu"};
   const std::size_t projection =
       c.given("feed_forward_proj") ? c.reader().word("feed_forward_proj", words) : 0;
-  constexpr Activation activations[]{Activation::relu, Activation::gelu, Activation::silu};
+  constexpr Activation activations[]{Activation::relu, Activation::gelu_tanh, Activation::silu};
   layer.mlp = Mlp{ffn, activations[projection], projection > 0, false};
   const int depth = depth_of(c, {"num_layers"});
   const int decoders = c.integer_or({"num_decoder_layers"}, depth, 1, Limits::depth);
@@ -97,9 +99,10 @@ void read_vit(const HfConfig& c, Model& m) {
   const std::int64_t side = m.patches->image / m.patches->patch;
   m.position = Position::learned;
   m.max_positions = static_cast<int>(std::min(side * side + 1, Limits::positions));
-  m.dropout = c.fraction("hidden_dropout_prob", 0);
+  m.norm_epsilon = norm_epsilon(c, 1e-12);
+  m.dropout = c.number_or({"hidden_dropout_prob"}, 0, 0, 1);
   Layer layer = classic_layer(hidden, heads, c.integer({"intermediate_size"}, 1, Limits::ffn),
-                              c.activation({"hidden_act"}, "gelu"), true);
+                              c.activation({"hidden_act"}, Activation::gelu, m), true);
   layer.attention.qkv_bias = c.flag("qkv_bias", true);
   layer.attention.causal = false;
   layer.encoder = true;
@@ -110,6 +113,7 @@ void read_swin(const HfConfig& c, Model& m) {
   m.patches = patches_of(c);
   m.position = Position::relative;
   m.embedding_norm = true;
+  m.norm_epsilon = norm_epsilon(c, 1e-5);
   if (c.flag("use_absolute_embeddings", false)) c.reader().fail_at("use_absolute_embeddings", "false");
   std::int64_t hidden = c.integer({"embed_dim"}, 1, Limits::width);
   const std::vector<std::int64_t> depths = numbers(c, "depths", Limits::depth);
@@ -117,8 +121,8 @@ void read_swin(const HfConfig& c, Model& m) {
   if (heads.size() != depths.size() || depths.size() > 8)
     c.reader().fail_at("num_heads", "a number of heads for each of the (at most 8) depths");
   const int window = c.integer({"window_size"}, 1, 128);
-  const double ratio = c.given("mlp_ratio") ? c.reader().number("mlp_ratio", 0.125, 64) : 4;
-  const Activation activation = c.activation({"hidden_act"}, "gelu");
+  const double ratio = c.number_or({"mlp_ratio"}, 4, 0.125, 64);
+  const Activation activation = c.activation({"hidden_act"}, Activation::gelu, m);
   const bool bias = c.flag("qkv_bias", true);
   c.known({"num_layers", "hidden_size"});  // follow from the above
   int divisor = 1;

@@ -51,7 +51,7 @@ LatentAttention latent_attention(const HfConfig& c) {
 }  // namespace
 
 void read_mixtral(const HfConfig& c, Model& m) {
-  Layer layer = modern_layer(c, m, {});
+  Layer layer = modern_layer(c, m, {.theta = 1e6, .norm_epsilon = 1e-5});
   Moe moe = experts_like(layer);
   moe.experts = c.integer({"num_local_experts"}, 1, Limits::experts);
   moe.top_k = c.integer({"num_experts_per_tok"}, 1, moe.experts);

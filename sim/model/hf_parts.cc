@@ -48,11 +48,41 @@ void append_windowed(const HfConfig& c, Model& m, Layer layer, std::int64_t dept
   append(m, layer, depth - full_until);
 }
 
+void set_rotary(const HfConfig& c, Model& m, double theta, double part) {
+  m.rotary.theta = c.number_or({"rope_theta", "rotary_emb_base"}, theta, 1, Limits::theta);
+  part = c.number_or({"partial_rotary_factor", "rotary_pct"}, part, 0, 1);
+  for (const std::string_view key : {"rope_scaling", "rope_parameters"}) {  // before and since transformers 5
+    if (!c.given(key)) continue;
+    const Reader object = c.reader().object(key);
+    const HfConfig rope(object);
+    m.rotary.theta = rope.number_or({"rope_theta"}, m.rotary.theta, 1, Limits::theta);
+    part = rope.number_or({"partial_rotary_factor"}, part, 0, 1);
+    const std::string type = rope.text({"rope_type", "type"});
+    if (type == "llama3") {
+      m.rotary.factor = rope.number({"factor"}, 1, Limits::stretch);
+      m.rotary.low = rope.number({"low_freq_factor"}, 0, Limits::stretch);
+      m.rotary.high = rope.number({"high_freq_factor"}, 0, Limits::stretch);
+      if (m.rotary.high <= m.rotary.low) object.fail_at("high_freq_factor", "a number above low_freq_factor");
+      m.rotary.original = rope.integer({"original_max_position_embeddings"}, 1, Limits::positions);
+    } else if (type != "default") {
+      m.unexecuted.push_back("rotary scaling \"" + type + "\"");
+    }
+  }
+  if (part < 1) m.unexecuted.emplace_back("rotary positions in a part of each head");
+}
+
+double norm_epsilon(const HfConfig& c, double otherwise) {
+  return c.number_or({"rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "norm_epsilon"},
+                     otherwise, 0, 1);
+}
+
 Layer modern_layer(const HfConfig& c, Model& m, const Style& style) {
   m.vocab = c.integer({"vocab_size"}, 1, Limits::vocab);
   m.max_positions = c.integer_or({"max_position_embeddings"}, 0, 0, Limits::positions);
   m.tied = c.flag("tie_word_embeddings", m.tied);
-  m.dropout = c.fraction("attention_dropout", 0);
+  m.dropout = c.number_or({"attention_dropout"}, 0, 0, 1);
+  set_rotary(c, m, style.theta, style.rotary_part);
+  m.norm_epsilon = norm_epsilon(c, style.norm_epsilon);
   Layer layer;
   layer.hidden = c.integer({"hidden_size"}, 1, Limits::width);
   layer.norm = Norm::rms;
@@ -66,7 +96,7 @@ Layer modern_layer(const HfConfig& c, Model& m, const Style& style) {
   a.out_bias = c.flag("attention_bias", false);
   a.qkv_bias = a.out_bias || style.qkv_bias;
   a.qk_norm = style.qk_norm;
-  const Activation activation = c.activation({"hidden_act"}, style.activation);
+  const Activation activation = c.activation({"hidden_act"}, style.activation, m);
   layer.mlp = Mlp{c.integer({"intermediate_size"}, 1, Limits::ffn), activation, style.gated,
                   c.flag("mlp_bias", false)};
   return layer;

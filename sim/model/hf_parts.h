@@ -10,13 +10,19 @@ Layer classic_layer(std::int64_t hidden, int heads, std::int64_t ffn, Activation
 // Where families that look like Llama differ from it.
 struct Style {
   bool qkv_bias = false, qk_norm = false, gated = true;
-  std::string_view activation = "silu";
+  Activation activation = Activation::silu;
   int head_dim = 0;                    // if the file does not say; 0: hidden / heads
+  double theta = 10000, rotary_part = 1, norm_epsilon = 1e-6;   // if the file does not say
 };
 
 // What Llama and those after it share: grouped queries, rotary positions, RMS norm, no biases unless asked for.
-// Also sets the vocabulary and positions of the model.
+// Also sets the vocabulary, positions and epsilon of the model.
 Layer modern_layer(const HfConfig&, Model&, const Style&);
+
+// Sets the angles of rotary positions. Notes in the Model what it can't express: other scalings than Llama 3.1's, and
+// positions in a part of each head.
+void set_rotary(const HfConfig&, Model&, double theta, double part);
+double norm_epsilon(const HfConfig&, double otherwise);
 
 int depth_of(const HfConfig&, HfConfig::Names);
 int heads_of(const HfConfig&, HfConfig::Names, std::int64_t hidden);   // that divide the hidden width

@@ -1,6 +1,7 @@
 // A Model: the architecture of a network as the field writes it down, able to express grouped-query and
 // latent attention, mixtures of experts with shared experts, encoder-decoder pairs, windowed attention and
-// layers that differ. It holds shapes only; what a layer computes is in ops.h, its parameters in params.h.
+// layers that differ. It holds shapes, by which plans are priced, and attributes that only a run needs; what a layer
+// computes is in ops.h, its parameters in params.h.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -93,6 +94,7 @@ struct Model {
   std::optional<Patches> patches;
   std::int64_t extra_parameters = 0;           // of parts not listed (poolers, type embeddings)
   std::vector<std::string> unpriced;           // parts that are expressed but not priced yet (see unpriced_parts)
+  std::vector<std::string> unexecuted;         // parts that are priced, but that no member here defines: only to plan
 
   int depth() const { return static_cast<int>(layers.size()); }
   const Layer& layer(int i) const { return kinds[layers[static_cast<std::size_t>(i)]]; }

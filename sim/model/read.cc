@@ -106,6 +106,22 @@ Patches read_patches(const Reader& r) {
   return p;
 }
 
+Rotary read_rotary(const Reader& r) {
+  Rotary rotary;
+  rotary.theta = r.number_or("theta", rotary.theta, 1, Limits::theta);
+  if (const auto scaling = r.object_if("scaling")) {
+    rotary.factor = scaling->number("factor", 1, Limits::stretch);
+    rotary.low = scaling->number_or("low_frequency_factor", rotary.low, 0, Limits::stretch);
+    rotary.high = scaling->number_or("high_frequency_factor", rotary.high, 0, Limits::stretch);
+    if (rotary.high <= rotary.low)
+      scaling->fail_at("high_frequency_factor", "a number above low_frequency_factor");
+    rotary.original = small(*scaling, "original_positions", 1, Limits::positions);
+    scaling->done();
+  }
+  r.done();
+  return rotary;
+}
+
 Model read_own(const Reader& r) {
   Model m;
   m.name = r.string("name");
@@ -116,6 +132,11 @@ Model read_own(const Reader& r) {
   m.max_positions = small_or(r, "max_positions", 0, 0, Limits::positions);
   m.position = static_cast<Position>(
       r.word_or("position", static_cast<std::size_t>(Position::rotary), position_words));
+  if (const auto rotary = r.object_if("rotary")) {
+    if (m.position != Position::rotary) r.fail_at("rotary", "none, as positions are not rotary");
+    m.rotary = read_rotary(*rotary);
+  }
+  m.norm_epsilon = r.number_or("norm_epsilon", m.norm_epsilon, 0, 1);
   m.tied = r.boolean_or("tied", false);
   m.final_norm = r.boolean_or("final_norm", true);
   m.head_bias = r.boolean_or("head_bias", false);
@@ -123,6 +144,7 @@ Model read_own(const Reader& r) {
   m.dropout = r.number_or("dropout", 0, 0, 1);
   m.extra_parameters = r.integer_or("extra_parameters", 0, 0, Limits::extra);
   for (const Reader& part : r.array_if("unpriced")) m.unpriced.push_back(part.as_string());
+  for (const Reader& part : r.array_if("unexecuted")) m.unexecuted.push_back(part.as_string());
   for (const Reader& run : r.array("layers")) {
     const Layer layer = read_layer(run);
     const std::int64_t count = run.integer_or("count", 1, 1, Limits::depth);

@@ -11,6 +11,7 @@ namespace orrery {
 struct ModelLimits {
   static constexpr std::int64_t width = 1 << 18, ffn = 1 << 21, heads = 1 << 13, head_dim = 1 << 13;
   static constexpr std::int64_t depth = 1 << 10, experts = 1 << 12, vocab = 1 << 24, positions = 1 << 30;
+  static constexpr double theta = 1e12, stretch = 1e6;   // of rotary positions
   static constexpr std::int64_t image = 1 << 16, extra = std::int64_t{1} << 40, parameters = 1'000'000'000'000'000;
 };
 

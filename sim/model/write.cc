@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "sim/model/read.h"
 #include "sim/model/words.h"
@@ -15,6 +16,13 @@ Json word(const Words& words, Enum value) {
 template <class Value>
 void put(Json& to, std::string key, const Value& value, const Value& otherwise) {
   if (value != otherwise) to.set(std::move(key), value);
+}
+
+// Whole numbers as people write them: 500000, not 5e+05.
+Json number(double v) { return v == std::floor(v) ? Json(static_cast<std::int64_t>(v)) : Json(v); }
+
+void put(Json& to, std::string key, double value, double otherwise) {
+  if (value != otherwise) to.set(std::move(key), number(value));
 }
 
 Json attention(const Attention& a, std::int64_t hidden) {
@@ -77,6 +85,21 @@ Json layers(const Layer& layer, std::int64_t count) {
   return out;
 }
 
+Json rotary(const Rotary& r) {
+  const Rotary plain;
+  Json out = Json::object();
+  put(out, "theta", r.theta, plain.theta);
+  if (r.original > 0) {
+    Json scaling = Json::object();
+    scaling.set("factor", number(r.factor));
+    put(scaling, "low_frequency_factor", r.low, plain.low);
+    put(scaling, "high_frequency_factor", r.high, plain.high);
+    scaling.set("original_positions", r.original);
+    out.set("scaling", std::move(scaling));
+  }
+  return out;
+}
+
 Json patches(const Patches& p) {
   Json out = Json::object();
   out.set("image", p.image);
@@ -98,6 +121,8 @@ Json write_model(const Model& m) {
   put(out, "vocab", m.vocab, std::int64_t{0});
   put(out, "max_positions", m.max_positions, 0);
   out.set("position", word(position_words, m.position));
+  if (m.rotary != Rotary{}) out.set("rotary", rotary(m.rotary));
+  put(out, "norm_epsilon", m.norm_epsilon, Model{}.norm_epsilon);
   put(out, "tied", m.tied, false);
   put(out, "final_norm", m.final_norm, true);
   put(out, "head_bias", m.head_bias, false);
@@ -109,6 +134,9 @@ Json write_model(const Model& m) {
   for (const std::string& part : m.unpriced)
     if (std::find(shown.begin(), shown.end(), part) == shown.end()) more.push(part);
   if (!more.items().empty()) out.set("unpriced", std::move(more));
+  Json unexecuted = Json::array();
+  for (const std::string& part : m.unexecuted) unexecuted.push(part);
+  if (!m.unexecuted.empty()) out.set("unexecuted", std::move(unexecuted));
   Json runs = Json::array();
   for (auto at = m.layers.begin(); at != m.layers.end();) {
     const auto end = std::find_if(at, m.layers.end(), [at](std::uint16_t kind) { return kind != *at; });

@@ -66,6 +66,10 @@ constexpr const char* configs[] = {
       "num_hidden_layers": 6, "vocab_size": 1000, "q_lora_rank": 16, "kv_lora_rank": 8, "qk_nope_head_dim": 16,
       "qk_rope_head_dim": 8, "v_head_dim": 16, "n_routed_experts": 16, "n_shared_experts": 2, "num_experts_per_tok": 4,
       "moe_intermediate_size": 32, "first_k_dense_replace": 2, "moe_layer_freq": 1})",
+    R"({"model_type": "llama", "hidden_size": 64, "intermediate_size": 256, "num_attention_heads": 4,
+      "num_hidden_layers": 2, "vocab_size": 1000, "rms_norm_eps": 1e-5, "rope_theta": 5e5, "rope_scaling": {
+      "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+      "original_max_position_embeddings": 8192}})",
     R"({"model_type": "t5", "d_ff": 128, "d_kv": 16, "d_model": 64, "num_heads": 4, "num_layers": 3, "vocab_size": 500})",
     R"({"model_type": "swin", "depths": [2, 2], "embed_dim": 96, "image_size": 224, "num_heads": [3, 6],
       "num_labels": 10, "patch_size": 4, "window_size": 7, "mlp_ratio": 4.0})",
@@ -76,7 +80,7 @@ constexpr const char* configs[] = {
 
 TEST(Mutations, AreReadOrRefused) {
   std::vector<std::string> seeds(std::begin(configs), std::end(configs));
-  for (const char* name : {"llama3-8b", "deepseek-v3", "t5-small", "swin-t", "bert-base", "gpt2"})
+  for (const char* name : {"llama3.2-1b", "deepseek-v3", "t5-small", "swin-t", "bert-base", "gpt2"})
     seeds.push_back(preset_text(name));
   unsigned seed = 1;
   int read = 0, refused = 0;

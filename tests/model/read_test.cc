@@ -67,6 +67,22 @@ TEST(OrreryModel, SharesEqualLayers) {
   EXPECT_EQ(model_from(write_model(m).dump()), m);
 }
 
+TEST(OrreryModel, SaysWhatARunComputesBesideTheShapes) {
+  Model m = model_from(small);
+  EXPECT_EQ(m.rotary, Rotary{});
+  EXPECT_EQ(m.norm_epsilon, 1e-5);
+  const std::string plain = write_model(m).dump();
+  for (const char* member : {"rotary\":", "norm_epsilon", "unexecuted"})
+    EXPECT_EQ(plain.find(member), std::string::npos) << member;
+  m.rotary = {.theta = 500000, .factor = 8, .low = 1, .high = 4, .original = 8192};
+  m.norm_epsilon = 1e-6;
+  m.unexecuted = {"the activation \"mish\""};
+  EXPECT_EQ(model_from(write_model(m).dump()), m);
+  EXPECT_EQ(unpriced_parts(m), unpriced_parts(model_from(small)));
+  m.rotary = {.theta = 1234.5, .factor = 1.5, .low = 0.5, .high = 4.5, .original = 1};
+  EXPECT_EQ(model_from(write_model(m).dump()), m);
+}
+
 TEST(OrreryModel, NeedsNoSchemaInPlace) {
   const std::string text = small;
   EXPECT_EQ(model_from("{" + text.substr(text.find("\"name\""))), model_from(small));
@@ -96,13 +112,23 @@ TEST(OrreryModel, NamesWhatIsWrong) {
             "m.json:1: /layers/0/mlp/ffn: expected an integer from 1 to 2097152, found \"256\"");
   EXPECT_EQ(broken("\"ffn\": 256", "\"ffn\": 256, \"activation\": \"swilu\""),
             "m.json:1: /layers/0/mlp/activation: expected one of \"gelu\", \"relu\", \"squared_relu\", "
-            "\"silu\", found \"swilu\" (did you mean \"silu\"?)");
+            "\"silu\", \"gelu_tanh\", found \"swilu\" (did you mean \"silu\"?)");
   EXPECT_EQ(broken("\"ffn\": 256", "\"ffn\": 256, \"gatde\": true"),
             "m.json:1: /layers/0/mlp/gatde: unknown member, did you mean \"gated\"?");
   EXPECT_EQ(broken("\"count\": 2", "\"count\": 2000"),
             "m.json:1: /layers/0/count: expected an integer from 1 to 1024, found 2000");
   EXPECT_EQ(broken("\"vocab\": 100", "\"vocab\": 100, \"position\": \"learned\""),
             "m.json:1: expected max_positions, as positions are learned, found none");
+  EXPECT_EQ(broken("\"vocab\": 100", "\"vocab\": 100, \"position\": \"alibi\", \"rotary\": {}"),
+            "m.json:1: /rotary: expected none, as positions are not rotary, found an empty object");
+  EXPECT_EQ(broken("\"vocab\": 100", "\"vocab\": 100, \"rotary\": {\"scaling\": {\"factor\": 8}}"),
+            "m.json:1: /rotary/scaling: expected a member \"original_positions\" (an integer from 1 to "
+            "1073741824), found none");
+  EXPECT_EQ(broken("\"vocab\": 100",
+                   "\"vocab\": 100, \"rotary\": {\"scaling\": {\"factor\": 8, "
+                   "\"low_frequency_factor\": 4, \"original_positions\": 8192}}"),
+            "m.json:1: /rotary/scaling: expected a member \"high_frequency_factor\" (a number above "
+            "low_frequency_factor), found none");
   EXPECT_EQ(
       broken("\"mlp\": {\"ffn\": 256}", "\"mlp\": {\"ffn\": 256}, \"cross\": {\"heads\": 4}"),
       "m.json:1: expected cross-attention only in the decoder of a model with encoder layers, found layer 0");
