@@ -144,7 +144,7 @@ struct Kernel {
   KernelName name = KernelName::zero;
   std::uint32_t cost_class = 0;  // of the Program: what a rehearsal waits for, what a profile is kept by
   TensorRef in[4]{}, out[3]{};
-  KernelAttributes attributes;
+  KernelAttributes attributes{};
   std::span<const Segment> segments{};
   const StepArguments* step = nullptr;
 };
