@@ -37,7 +37,7 @@ class Engine::Driver {
 
   Queues& queues() { return queues_; }
   void posted();
-  void wait(Point);
+  void wait(std::span<const Point>);
   void notify();
 
  private:
@@ -81,23 +81,26 @@ void Engine::Driver::notify() {
   news_.ring();
 }
 
-void Engine::Driver::wait(Point p) {
-  if (p.reached()) return;
+void Engine::Driver::wait(std::span<const Point> any) {
+  const auto reached = [any] {
+    return std::any_of(any.begin(), any.end(), [](const Point& p) { return p.reached(); });
+  };
+  if (reached()) return;
   waiting_.fetch_add(1);
   bell_.ring();  // the progress thread leaves its seat
-  while (!p.reached() && !failed()) {
+  while (!reached() && !failed()) {
     const std::uint32_t key = news_.key();
     if (seat_.try_lock()) {
-      while (!p.reached() && !failed()) turn(patience_waiting);
+      while (!reached() && !failed()) turn(patience_waiting);
       seat_.unlock();
-    } else if (!p.reached() && !failed()) {
+    } else if (!reached() && !failed()) {
       news_.sleep(key);
     }
   }
   const bool last = waiting_.fetch_sub(1) == 1;
   news_.ring();
   if (last && !queues_.empty()) work_.ring();
-  if (!p.reached()) throw DeviceError(board_.reason());
+  if (!reached()) throw DeviceError(board_.reason());
 }
 
 void Engine::Driver::background() {
@@ -176,10 +179,10 @@ Point Engine::post(const Communication& c, Stream lane, std::span<const Point> a
 }
 
 void Engine::run(const Communication& c, Stream lane) {
-  driver_->wait(driver_->queues().post(c, lane, {}, nullptr));
+  wait(driver_->queues().post(c, lane, {}, nullptr));
 }
 
-void Engine::wait(Point p) { driver_->wait(p); }
+void Engine::wait_any(std::span<const Point> points) { driver_->wait(points); }
 void Engine::notify() { driver_->notify(); }
 
 }  // namespace orrery::comm

@@ -19,9 +19,9 @@ std::string label(const Program& p, const Call& call, const Row& row, const Oper
   const std::string_view what = !o.writes.empty() ? o.writes.front().name
                                 : o.reads.empty() ? std::string_view("data")
                                                   : o.reads.front().name;
-  return std::string(name(row.kind)) + " of " + std::string(what) + " (" + std::string(name(p.blocks[call.block].name)) +
-         ", micro-batch " + std::to_string(call.micro_batch) + ", virtual stage " +
-         std::to_string(call.virtual_stage) + ", layer " +
+  return std::string(name(row.kind)) + " of " + std::string(what) + " (" +
+         std::string(name(p.blocks[call.block].name)) + ", micro-batch " + std::to_string(call.micro_batch) +
+         ", virtual stage " + std::to_string(call.virtual_stage) + ", layer " +
          std::to_string(p.stages[call.virtual_stage].first_layer + row.layer) + ")";
 }
 
@@ -100,7 +100,8 @@ class Binding::Walk {
     Issue& i = out_.issues_.list.emplace_back();
     i.id = program_.row_id(call, r) + player;
     i.cost_class = row.cost_class;
-    if (row.role != Role::self) i.cost_class += team.roles[static_cast<std::size_t>(row.role)].variant[player];
+    if (row.role != Role::self)
+      i.cost_class += team.roles[static_cast<std::size_t>(row.role)].variant[player];
     i.kind = row.kind;
     i.stream = row.stream;
     i.first_wait = static_cast<std::uint32_t>(out_.issues_.waits.size());
@@ -122,8 +123,8 @@ class Binding::Walk {
     Issue& i = out_.issues_.list.back();
     if (row.kind == Kind::compute) {
       const Moment m{call.micro_batch, i.cost_class,
-                     static_cast<std::uint16_t>(program_.stages[call.virtual_stage].first_layer + row.layer), row.op,
-                     row.pass};
+                     static_cast<std::uint16_t>(program_.stages[call.virtual_stage].first_layer + row.layer),
+                     row.op, row.pass};
       out_.kernels_->bind(m, operands_, out_.issues_.kernels);
     } else if (is_meeting(row.kind)) {
       communicate(call, row, i);
@@ -136,7 +137,8 @@ class Binding::Walk {
 
   void communicate(const Call& call, const Row& row, Issue& i) {
     const Team& team = program_.team(call, row.slot);
-    const std::uint32_t g = team.roles[static_cast<std::size_t>(row.role)].group[at_.rank - team.players.front().i];
+    const std::uint32_t g =
+        team.roles[static_cast<std::size_t>(row.role)].group[at_.rank - team.players.front().i];
     const std::vector<RankId>& members = program_.groups[g].members;
     const InGroup in{static_cast<std::uint32_t>(members.size()), place_in(members, at_.rank)};
     ORRERY_CHECK(in.me != none);

@@ -277,9 +277,9 @@ void KernelBinder::cross_entropy(const Moment& m, const Operands& o, std::vector
 
 void KernelBinder::update(const Moment& m, const Operands& o, std::vector<Kernel>& out) const {
   const bool norm = m.op == OpName::gradient_norm;
-  Kernel& k = add(norm                      ? KernelName::sum_of_squares
+  Kernel& k = add(norm                   ? KernelName::sum_of_squares
                   : m.op == OpName::clip ? KernelName::clip
-                                            : KernelName::adamw,
+                                         : KernelName::adamw,
                   m, out);
   k.segments = norm ? counted_ : updated_;
   (norm ? k.out[0] : k.in[0]) = norm ? o.write(0) : o.read(0);

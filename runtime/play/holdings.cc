@@ -70,7 +70,8 @@ Holdings list_holdings(const RankMemory& m, const Coordinates& c) {
     const std::int64_t low = unit.begins(unit.weights);
     const auto [there, past] = clipped(low, unit.weights.what->shape.elements());
     if (past > there)
-      out.residences.push_back({&w, there, past, unit.weights.at(w.offset + there, low), unit.weights.what->dtype});
+      out.residences.push_back(
+          {&w, there, past, unit.weights.at(w.offset + there, low), unit.weights.what->dtype});
     const auto [begin, end] = unit.cut ? clipped(unit.first, unit.share) : clipped(0, w.offset + w.elements);
     if (end == begin) continue;
     const std::int64_t element = w.offset + begin;

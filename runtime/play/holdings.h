@@ -1,5 +1,5 @@
-// What a rank holds of each parameter: the pieces of weights, gradients and optimizer state that it updates, for
-// the kernels of the update, for initial values and for checkpoints.
+// What a rank holds of each parameter: the pieces of weights, gradients and optimizer state that it updates,
+// for the kernels of the update, for initial values and for checkpoints.
 #pragma once
 #include <span>
 #include <vector>

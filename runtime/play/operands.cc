@@ -28,7 +28,8 @@ Range range_of(const Operand& o, const Buffer& what, const Coordinates& c) {
 
 }  // namespace
 
-void bind_operands(const RankMemory& m, const Coordinates& c, const Call& call, std::uint32_t row, Operands& out) {
+void bind_operands(const RankMemory& m, const Coordinates& c, const Call& call, std::uint32_t row,
+                   Operands& out) {
   const Program& p = m.program;
   const Block& block = p.blocks[call.block];
   const Row& r = p.rows[block.first_row + row];

@@ -10,7 +10,7 @@ namespace orrery {
 struct Bound {
   TensorRef tensor;  // of the part that the operand names
   bool add = false;
-  std::byte* buffer = nullptr;     // where its buffer begins,
+  std::byte* buffer = nullptr;       // where its buffer begins,
   std::int64_t buffer_elements = 0;  // and what the buffer holds
   std::string_view name;
 };

@@ -14,8 +14,12 @@ const Buffer* tokens_of(const Program& p, std::uint32_t stage) {
 
 }  // namespace
 
-Player::Player(const Question& q, const Program& program, std::uint32_t rank, Backend& backend, FetchTokens fetch)
-    : program_(program), backend_(backend), fetch_(std::move(fetch)), at_(coordinates(q.plan, rank)),
+Player::Player(const Question& q, const Program& program, std::uint32_t rank, Backend& backend,
+               FetchTokens fetch)
+    : program_(program),
+      backend_(backend),
+      fetch_(std::move(fetch)),
+      at_(coordinates(q.plan, rank)),
       arena_(lay_out(program, at_.stage)) {
   base_ = static_cast<std::byte*>(backend.allocate(arena_.size(), Memory::device));
   results_ = static_cast<float*>(backend.allocate({Arena::alignment}, Memory::host));

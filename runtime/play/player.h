@@ -1,5 +1,5 @@
-// Plays a Program on one rank: issues its instructions to a Backend in id order, step after step. No schedule,
-// no sharding and no ZeRO here: the Program says what happens.
+// Plays a Program on one rank: issues its instructions to a Backend in id order, step after step. No
+// schedule, no sharding and no ZeRO here: the Program says what happens.
 #pragma once
 #include <functional>
 #include <memory>
@@ -12,14 +12,14 @@
 
 namespace orrery {
 
-// Fills (inputs, labels) x sequences x tokens of the step, for the sequences [first, first + sequences) of its
-// global batch.
+// Fills (inputs, labels) x sequences x tokens of the step, for the sequences [first, first + sequences) of
+// its global batch.
 using FetchTokens = std::function<void(std::uint64_t step, std::int64_t first, std::int64_t sequences,
                                        std::span<std::int64_t> out)>;
 
 struct StepResult {
-  double loss_sum = 0;      // over the tokens of this data rank's sequences; 0 where the rank does not know it
-  bool has_loss = false;    // one rank of each data part: the last stage's first tensor rank
+  double loss_sum = 0;    // over the tokens of this data rank's sequences; 0 where the rank does not know it
+  bool has_loss = false;  // one rank of each data part: the last stage's first tensor rank
   float gradient_norm = 0;  // before clipping, of the whole model
 };
 

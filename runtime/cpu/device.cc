@@ -1,0 +1,156 @@
+#include "runtime/cpu/device.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "sim/base/error.h"
+
+namespace orrery {
+namespace {
+
+// The progress thread must get the processor from a thread that computes, at once.
+constexpr int compute_niceness = 5;
+
+bool ready(const DeviceItem& item) {
+  return std::all_of(item.after.begin(), item.after.end(), [](const comm::Point& p) { return p.reached(); });
+}
+
+}  // namespace
+
+CpuDevice::CpuDevice(comm::Engine& engine) : engine_(engine), thread_([this] { work(); }) {}
+
+CpuDevice::~CpuDevice() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    news_.advance();
+  }
+  engine_.notify();
+  thread_.join();
+}
+
+comm::Point CpuDevice::post(DeviceItem item, Stream stream) {
+  Queue& queue = queues_[static_cast<std::size_t>(stream)];
+  comm::Point end;
+  {
+    const std::lock_guard lock(mutex_);
+    queue.items.push_back(std::move(item));
+    end = {&queue.ended, ++queue.posted};
+    news_.advance();
+    ++news_posted_;
+  }
+  engine_.notify();
+  return end;
+}
+
+void CpuDevice::drain(std::vector<comm::Point> communications) {
+  std::uint32_t key = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = std::move(communications);
+    drain_ = true;
+    news_.advance();
+    ++news_posted_;
+  }
+  engine_.notify();
+  for (;;) {
+    key = drained_.key();
+    {
+      const std::lock_guard lock(mutex_);
+      if (error_) std::rethrow_exception(error_);
+      if (!drain_) return;
+    }
+    drained_.sleep(key);
+  }
+}
+
+// The first item of a stream, if it may run; nulls if there is none.
+CpuDevice::Ready CpuDevice::next() {
+  const std::lock_guard lock(mutex_);
+  for (Queue& queue : queues_)
+    if (!queue.items.empty() && ready(queue.items.front())) return {&queue, &queue.items.front()};
+  return {};
+}
+
+void CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
+  if (item.times) item.times->start = comm::now_ns();
+  if (const auto* kernel = std::get_if<Kernel>(&item.what)) {
+    run(*kernel, workspace_);
+  } else {
+    const CopyItem& copy = std::get<CopyItem>(item.what);
+    std::memcpy(copy.to, copy.from, copy.bytes);
+  }
+  if (item.times) item.times->end = comm::now_ns();
+  {
+    const std::lock_guard lock(mutex_);
+    queue.items.pop_front();
+  }
+  queue.ended.advance();
+  engine_.notify();
+}
+
+// Drives communications until the first item of some stream may run, or something is posted.
+void CpuDevice::wait_for_news() {
+  std::vector<comm::Point> any;
+  {
+    const std::lock_guard lock(mutex_);
+    if (news_seen_ != news_posted_) {
+      news_seen_ = news_posted_;
+      return;
+    }
+    any.push_back({&news_, news_seen_ + 1});
+    for (const Queue& queue : queues_) {
+      if (queue.items.empty()) continue;
+      for (const comm::Point& p : queue.items.front().after)
+        if (!p.reached()) {
+          any.push_back(p);
+          break;
+        }
+    }
+    for (const comm::Point& p : draining_)
+      if (!p.reached()) any.push_back(p);
+  }
+  engine_.wait_any(any);
+}
+
+bool CpuDevice::idle() {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(queues_.begin(), queues_.end(), [](const Queue& q) { return q.items.empty(); }) &&
+         std::all_of(draining_.begin(), draining_.end(), [](const comm::Point& p) { return p.reached(); });
+}
+
+void CpuDevice::finish() {
+  const std::lock_guard lock(mutex_);
+  if (!drain_) return;
+  drain_ = false;
+  draining_.clear();
+  drained_.ring();
+}
+
+void CpuDevice::work() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), compute_niceness);
+  try {
+    for (;;) {
+      if (const Ready first = next(); first.item) {
+        run_first(*first.queue, *first.item);
+        continue;
+      }
+      if (idle()) finish();
+      {
+        const std::lock_guard lock(mutex_);
+        if (stop_) return;
+      }
+      wait_for_news();
+    }
+  } catch (const DeviceError&) {
+    const std::lock_guard lock(mutex_);
+    error_ = std::current_exception();
+    drained_.ring();
+  }
+}
+
+}  // namespace orrery
