@@ -9,24 +9,7 @@
 namespace orrery {
 namespace {
 
-// "attention.qkv.weight" of "layers.3.attention.qkv.weight", and its layer; nullptr for the edges' tensors.
-struct Name {
-  std::string_view part;
-  const Layer* layer = nullptr;
-};
-Name split(const Model& model, std::string_view name) {
-  constexpr std::string_view prefix = "layers.";
-  if (!name.starts_with(prefix)) return {name, nullptr};
-  int index = 0;
-  const char* end = name.data() + name.size();
-  const auto [dot, error] = std::from_chars(name.data() + prefix.size(), end, index);
-  ORRERY_CHECK(error == std::errc() && dot != end && index < model.depth());
-  return {{dot + 1, end}, &model.layer(index)};
-}
-
-bool is_vocabulary(std::string_view part) {
-  return part == "embedding.weight" || part == "head.weight" || part == "head.bias";
-}
+bool is_vocabulary(const TensorName& name) { return name.module == "embedding" || name.module == "head"; }
 
 // Consecutive local rows that are consecutive canonical rows.
 struct Band {
@@ -44,11 +27,11 @@ std::vector<Band> qkv_bands(const Attention& a, int tp, int rank) {
 }
 
 // Of a tensor of which a rank holds `rows` rows, cut along them.
-std::vector<Band> bands(const Model& model, const Name& name, std::int64_t rows, int tp, int rank) {
+std::vector<Band> bands(const Model& model, const TensorName& name, std::int64_t rows, int tp, int rank) {
   const std::int64_t first = rank * rows;
-  if (is_vocabulary(name.part)) return {{std::clamp<std::int64_t>(model.vocab - first, 0, rows), first}};
-  if (name.part.starts_with("attention.qkv.")) return qkv_bands(name.layer->attention, tp, rank);
-  if (name.part.starts_with("mlp.up.") && std::get<Mlp>(name.layer->mlp).gated) {
+  if (is_vocabulary(name)) return {{std::clamp<std::int64_t>(model.vocab - first, 0, rows), first}};
+  if (name.module == "attention.qkv") return qkv_bands(model.layer(name.layer).attention, tp, rank);
+  if (name.module == "mlp.up" && std::get<Mlp>(model.layer(name.layer).mlp).gated) {
     const std::int64_t half = rows / 2;
     return {{half, rank * half}, {half, (tp + rank) * half}};
   }
@@ -56,6 +39,22 @@ std::vector<Band> bands(const Model& model, const Name& name, std::int64_t rows,
 }
 
 }  // namespace
+
+TensorName parse_name(std::string_view name) {
+  TensorName out;
+  constexpr std::string_view prefix = "layers.";
+  if (name.starts_with(prefix)) {
+    const char* end = name.data() + name.size();
+    const auto [dot, error] = std::from_chars(name.data() + prefix.size(), end, out.layer);
+    ORRERY_CHECK(error == std::errc() && dot != end);
+    name = {dot + 1, end};
+  }
+  const std::size_t dot = name.rfind('.');
+  ORRERY_CHECK(dot != std::string_view::npos);
+  out.module = name.substr(0, dot);
+  out.kind = name.substr(dot + 1);
+  return out;
+}
 
 std::string text(const Slice& s) {
   const auto range = [](std::int64_t from, std::int64_t count) {
@@ -67,9 +66,11 @@ std::string text(const Slice& s) {
 std::vector<CanonicalTensor> canonical_tensors(const Model& model) {
   std::vector<CanonicalTensor> out;
   const auto add = [&](const Unit& unit, const std::string& prefix) {
-    for (const UnitTensor& t : unit.tensors)
-      out.push_back({prefix + std::string(t.name), is_vocabulary(t.name) ? model.vocab : t.rows, t.columns,
-                     !t.name.ends_with(".weight") || t.name.find("norm") != std::string_view::npos});
+    for (const UnitTensor& t : unit.tensors) {
+      const TensorName name = parse_name(t.name);
+      out.push_back({prefix + std::string(t.name), is_vocabulary(name) ? model.vocab : t.rows, t.columns,
+                     name.kind == "bias" || name.module.find("norm") != std::string_view::npos});
+    }
   };
   add(embedding_unit(model, 1, model.tied), "");
   for (int i = 0; i < model.depth(); ++i)
@@ -79,7 +80,7 @@ std::vector<CanonicalTensor> canonical_tensors(const Model& model) {
 }
 
 std::vector<Placement> place(const Model& model, const Weight& weight, int tp, int tensor_rank) {
-  const Name name = split(model, weight.name);
+  const TensorName name = parse_name(weight.name);
   const std::int64_t rows = weight.shape[0] / (weight.axis == 0 ? tp : 1);
   const std::int64_t columns = weight.shape[1] / (weight.axis == 1 ? tp : 1);
   ORRERY_CHECK(rows * columns == weight.elements);

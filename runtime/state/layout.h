@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/model/model.h"
@@ -29,6 +30,13 @@ struct Slice {
   bool operator==(const Slice&) const = default;
 };
 std::string text(const Slice&);  // "layers.3.mlp.down.weight[0:768, 0:1536]"
+
+// "layers.3.attention.qkv.weight" is 3, "attention.qkv" and "weight".
+struct TensorName {
+  int layer = -1;  // of the edges
+  std::string_view module, kind;
+};
+TensorName parse_name(std::string_view canonical);
 
 struct CanonicalTensor {
   std::string name;
