@@ -10,6 +10,7 @@
 #include "sim/model/read.h"
 #include "sim/plan/read.h"
 #include "sim/scenario.h"
+#include "tests/fuzz/state.h"
 #include "tests/fuzz/step.h"
 #include "tests/scenario/world.h"
 
@@ -127,11 +128,14 @@ void gzip(std::string_view bytes) {
   accepted([&] { gunzip(bytes, "packed"); });
 }
 
-constexpr Target all[] = {
-    {"json", json},   {"units", units},   {"scenario", scenario}, {"plan", plan},
-    {"model", model}, {"device", device}, {"cluster", cluster},   {"calibration", calibration},
-    {"runs", runs},   {"stacks", stacks}, {"points", points},     {"gzip", gzip},
-    {"step", step}};
+constexpr Target all[] = {{"json", json},         {"units", units},
+                          {"scenario", scenario}, {"plan", plan},
+                          {"model", model},       {"device", device},
+                          {"cluster", cluster},   {"calibration", calibration},
+                          {"runs", runs},         {"stacks", stacks},
+                          {"points", points},     {"gzip", gzip},
+                          {"step", step},         {"safetensors", safetensors},
+                          {"tokens", tokens},     {"checkpoint", checkpoint}};
 
 }  // namespace
 
