@@ -38,13 +38,35 @@ std::vector<std::string> names(const Commands& commands) {
 // Flags that the program itself understands, before any command.
 constexpr std::string_view own_flags[] = {"-h", "--help", "--version"};
 
-// The first word must be a command: CLI11 would only say that an argument was not expected.
+// Whether `name` is of the group of commands "profile": "profile import".
+bool in_group(std::string_view name, std::string_view group) {
+  return name.size() > group.size() && name.starts_with(group) && name[group.size()] == ' ';
+}
+
+[[noreturn]] void refuse_word(std::string_view group, const std::string& second, const Commands& commands) {
+  std::string all;
+  std::vector<std::string> seconds;
+  for (const auto& c : commands)
+    if (in_group(c->name(), group)) seconds.emplace_back(c->name().substr(group.size() + 1));
+  for (const std::string& s : seconds) all += (all.empty() ? "" : ", ") + s;
+  const std::string found = second.empty() ? "" : ", not " + second + suggestion(second, seconds);
+  throw UsageError("orrery " + std::string(group) + " takes a second word: " + all + found);
+}
+
+// The first word, or the first two, must be a command: CLI11 would only say that an argument was not expected.
 Command* find_command(int argc, const char* const* argv, const Commands& commands) {
   if (argc < 2) return nullptr;
+  const auto own = [](std::string_view word) { return std::find(std::begin(own_flags), std::end(own_flags), word) != std::end(own_flags); };
   const std::string_view first = argv[1];
-  if (std::find(std::begin(own_flags), std::end(own_flags), first) != std::end(own_flags)) return nullptr;
-  for (const auto& c : commands)
-    if (c->name() == first) return c.get();
+  const std::string second = argc > 2 ? argv[2] : "";
+  if (own(first)) return nullptr;
+  bool group = false;
+  for (const auto& c : commands) {
+    if (c->name() == first || c->name() == std::string(first) + " " + second) return c.get();
+    group = group || in_group(c->name(), first);
+  }
+  if (group && own(second)) return nullptr;
+  if (group) refuse_word(first, second, commands);
   if (first.starts_with("-"))
     throw UsageError(std::string(first) + " before a command: write orrery COMMAND " + std::string(first) + " ...");
   throw UsageError("no command " + std::string(first) + suggestion(first, names(commands)) +
@@ -83,6 +105,27 @@ void describe_program(CLI::App& app) {
       "Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 bad input file, 4 environment, 5 internal bug, 130 interrupted.");
 }
 
+// The place of a command in the tree: "profile import" stands below "profile".
+CLI::App* add_command(CLI::App& app, const Command& command) {
+  const std::string name(command.name());
+  const std::size_t space = name.find(' ');
+  if (space == std::string::npos) return app.add_subcommand(name, std::string(command.summary()));
+  const std::string group = name.substr(0, space), word = name.substr(space + 1);
+  const auto same = app.get_subcommands([&](CLI::App* sub) { return sub->get_name() == group; });
+  CLI::App* const above = same.empty() ? app.add_subcommand(group) : same.front();
+  above->description((same.empty() ? "Commands of their own: " : above->get_description() + ", ") + word);
+  above->require_subcommand(1);
+  return above->add_subcommand(word, std::string(command.summary()));
+}
+
+// Of the command, or of what the line names above it.
+std::string help_of(const CLI::App& app, const CLI::App* command) {
+  if (!command && !app.get_subcommands().empty()) command = app.get_subcommands().front();
+  if (!command) return app.help();
+  const std::string above = command->get_parent() == &app ? "" : " " + command->get_parent()->get_name();
+  return command->help("orrery" + above);
+}
+
 }  // namespace
 
 bool positional(const Flag& flag) { return !flag.name.starts_with("-"); }
@@ -111,9 +154,11 @@ Command* parse_command_line(int argc, const char* const* argv, const Commands& c
   describe_program(app);
   Command* const wanted = find_command(argc, argv, commands);
   std::vector<Flag> flags;
+  CLI::App* wanted_app = nullptr;
   for (const auto& command : commands) {
-    CLI::App* const sub = app.add_subcommand(std::string(command->name()), std::string(command->summary()));
+    CLI::App* const sub = add_command(app, *command);
     if (command.get() != wanted) continue;
+    wanted_app = sub;
     if (!command->example().empty()) sub->footer("Example: " + std::string(command->example()));
     flags = command->flags();
     for (Flag& f : shared_flags(*command, globals)) flags.push_back(std::move(f));
@@ -127,16 +172,16 @@ Command* parse_command_line(int argc, const char* const* argv, const Commands& c
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    said = wanted ? app.get_subcommand(std::string(wanted->name()))->help("orrery") : app.help();
+    said = help_of(app, wanted_app);
     return nullptr;
   } catch (const CLI::CallForVersion&) {
     said = "orrery " + std::string(version) + "\n";
     return nullptr;
   } catch (const CLI::ParseError& error) {
-    if (wanted) refuse_extras(app.get_subcommand(std::string(wanted->name()))->remaining(), wanted, flags);
+    if (wanted) refuse_extras(wanted_app->remaining(), wanted, flags);
     explain(error, wanted);
   }
-  refuse_extras(app.get_subcommand(std::string(wanted->name()))->remaining(), wanted, flags);
+  refuse_extras(wanted_app->remaining(), wanted, flags);
   return wanted;
 }
 

@@ -254,7 +254,11 @@ void add_other_memory(const Parts& p, const Reader& part, Collector& out) {
     for (const auto& [key, name] :
          {std::pair{"model_states", "model states"}, std::pair{"activation", "activations of a sequence"}}) {
       m.name = name;
-      if (const auto by = r.object_if(key)) add_by_tensor(m, *by, out);
+      if (!r.has(key)) continue;
+      if (r.part(key).value().is(Json::Kind::object))
+        add_by_tensor(m, r.object(key), out);
+      else
+        out.add(m, r.number(key, least, most) * mebibyte);  // version 2 measured one tensor degree
     }
     r.done();
   });

@@ -8,6 +8,7 @@ std::unique_ptr<Command> compare_command();
 std::unique_ptr<Command> explain_command();
 std::unique_ptr<Command> validate_command();
 std::unique_ptr<Command> calibrate_command();
+std::unique_ptr<Command> profile_import_command();
 std::unique_ptr<Command> program_command();
 std::unique_ptr<Command> list_command();
 std::unique_ptr<Command> schema_command();
@@ -18,7 +19,7 @@ std::unique_ptr<Command> version_command();
 Commands all_commands() {
   Commands commands;
   for (const auto make : {plan_command, simulate_command, compare_command, explain_command, validate_command,
-                          calibrate_command, program_command, list_command, schema_command, check_command,
+                          calibrate_command, profile_import_command, program_command, list_command, schema_command, check_command,
                           completion_command, version_command})
     commands.push_back(make());
   return commands;

@@ -1,4 +1,6 @@
 // orrery completion: scripts that let a shell complete our commands and flags, written from their declarations.
+#include <map>
+
 #include "tools/commands/commands.h"
 #include "tools/session.h"
 
@@ -23,17 +25,36 @@ std::vector<Entry> entries() {
   return out;
 }
 
+// Commands of two words ("profile import") by their first one: what may follow it.
+std::map<std::string, std::string> groups(const std::vector<Entry>& all) {
+  std::map<std::string, std::string> out;
+  for (const Entry& e : all)
+    if (const std::size_t space = e.name.find(' '); space != std::string::npos) out[e.name.substr(0, space)] += " " + e.name.substr(space + 1);
+  return out;
+}
+
+bool single(const Entry& e) { return e.name.find(' ') == std::string::npos; }
+
+// A pattern of `case` for the two words behind "orrery".
+std::string words_pattern(const Entry& e) { return single(e) ? e.name + "\\ *" : "\"" + e.name + "\""; }
+
 std::string bash(const std::vector<Entry>& all) {
-  std::string names, cases;
+  std::string names, seconds, cases;
   for (const Entry& e : all) {
-    names += (names.empty() ? "" : " ") + e.name;
-    cases += "    " + e.name + ") flags=\"" + e.flags + "\" ;;\n";
+    if (single(e)) names += (names.empty() ? "" : " ") + e.name;
+    cases += "    " + words_pattern(e) + ") flags=\"" + e.flags + "\" ;;\n";
+  }
+  for (const auto& [first, words] : groups(all)) {
+    names += " " + first;
+    seconds += "    " + first + ") if [ \"$COMP_CWORD\" -eq 2 ]; then COMPREPLY=($(compgen -W \"" + words.substr(1) + "\" -- \"$word\")); return; fi ;;\n";
   }
   return "# bash completion: source <(orrery completion bash)\n"
          "_orrery() {\n"
          "  local word=${COMP_WORDS[COMP_CWORD]} flags=\"--help --version\"\n"
          "  if [ \"$COMP_CWORD\" -eq 1 ]; then COMPREPLY=($(compgen -W \"" + names + "\" -- \"$word\")); return; fi\n"
-         "  case ${COMP_WORDS[1]} in\n" + cases +
+         "  case ${COMP_WORDS[1]} in\n" + seconds +
+         "  esac\n"
+         "  case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n" + cases +
          "  esac\n"
          "  case $word in\n"
          "    -*) COMPREPLY=($(compgen -W \"--help $flags\" -- \"$word\")) ;;\n"
@@ -44,10 +65,14 @@ std::string bash(const std::vector<Entry>& all) {
 }
 
 std::string zsh(const std::vector<Entry>& all) {
-  std::string names, cases;
+  std::string names, seconds, cases;
   for (const Entry& e : all) {
-    names += "    '" + e.name + ":" + e.summary + "'\n";
-    cases += "    " + e.name + ") flags=(" + e.flags + ") ;;\n";
+    if (single(e)) names += "    '" + e.name + ":" + e.summary + "'\n";
+    cases += "    " + words_pattern(e) + ") flags=(" + e.flags + ") ;;\n";
+  }
+  for (const auto& [first, words] : groups(all)) {
+    names += "    '" + first + ":" + words.substr(1) + "'\n";
+    seconds += "    " + first + ") if (( CURRENT == 3 )); then compadd --" + words + "; return; fi ;;\n";
   }
   return "#compdef orrery\n"
          "# zsh completion: source <(orrery completion zsh)\n"
@@ -55,7 +80,9 @@ std::string zsh(const std::vector<Entry>& all) {
          "  local -a commands flags\n"
          "  commands=(\n" + names + "  )\n"
          "  if (( CURRENT == 2 )); then _describe command commands; return; fi\n"
-         "  case $words[2] in\n" + cases +
+         "  case $words[2] in\n" + seconds +
+         "  esac\n"
+         "  case \"$words[2] $words[3]\" in\n" + cases +
          "  esac\n"
          "  if [[ $PREFIX == -* ]]; then compadd -- --help $flags; else _files; fi\n"
          "}\n"
@@ -64,11 +91,16 @@ std::string zsh(const std::vector<Entry>& all) {
 
 std::string fish(const std::vector<Entry>& all) {
   std::string out = "# fish completion: orrery completion fish | source\n";
+  for (const auto& [first, words] : groups(all))
+    out += "complete -c orrery -n __fish_use_subcommand -f -a " + first + " -d '" + words.substr(1) + "'\n";
   for (const Entry& e : all) {
-    out += "complete -c orrery -n __fish_use_subcommand -f -a " + e.name + " -d '" + e.summary + "'\n";
+    const std::size_t space = e.name.find(' ');
+    const std::string last = e.name.substr(space + 1);  // npos + 1 is 0
+    const std::string when = single(e) ? "__fish_use_subcommand" : "'__fish_seen_subcommand_from " + e.name.substr(0, space) + "'";
+    out += "complete -c orrery -n " + when + " -f -a " + last + " -d '" + e.summary + "'\n";
     std::string flags = e.flags + " ";
     for (std::size_t at = 0, end; (end = flags.find(' ', at)) != std::string::npos; at = end + 1)
-      out += "complete -c orrery -n '__fish_seen_subcommand_from " + e.name + "' -l " + flags.substr(at + 2, end - at - 2) + "\n";
+      out += "complete -c orrery -n '__fish_seen_subcommand_from " + last + "' -l " + flags.substr(at + 2, end - at - 2) + "\n";
   }
   return out;
 }
