@@ -11,6 +11,7 @@ bool forward(Pass p) { return p == Pass::forward || p == Pass::recompute; }
 
 std::optional<std::string> not_executable(const Model& model, const Training& training, const Plan& plan) {
   const std::string no = "not supported: execution of ";
+  if (!model.unexecuted.empty()) return no + model.unexecuted.front();
   for (const Layer& layer : model.kinds) {
     if (layer.attention.qk_norm) return no + "norms of queries and keys";
     if (layer.parallel_residual) return no + "parallel residuals";

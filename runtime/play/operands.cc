@@ -5,6 +5,9 @@
 namespace orrery {
 namespace {
 
+// Of a matrix, the second dimension; of more dimensions, the last.
+std::int64_t columns_of(const Shape& s) { return s.d[2] == 1 && s.d[3] == 1 ? s.d[1] : s.d[3]; }
+
 // Elements [first, first + count) of the buffer that an operand names on this rank.
 struct Range {
   std::int64_t first = 0, count = 0;
@@ -46,8 +49,8 @@ void bind_operands(const RankMemory& m, const Coordinates& c, const Call& call, 
     b.buffer_elements = what.shape.elements();
     b.tensor.data = b.buffer + range.first * size_of(what.dtype);
     b.tensor.dtype = what.dtype;
-    b.tensor.rows = o.share == Share::all ? o.shape.d[0] : range.count;
-    b.tensor.columns = o.share == Share::all ? o.shape.d[1] * o.shape.d[2] * o.shape.d[3] : 1;
+    b.tensor.columns = o.share == Share::all ? columns_of(o.shape) : 1;
+    b.tensor.rows = range.count / b.tensor.columns;
     (o.write ? out.writes : out.reads).push_back(b);
   }
 }

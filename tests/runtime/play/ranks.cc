@@ -1,0 +1,154 @@
+#include "tests/runtime/play/ranks.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <thread>
+
+#include "runtime/comm/board.h"
+#include "runtime/comm/memory_channel.h"
+#include "runtime/state/half.h"
+#include "runtime/state/initial.h"
+#include "runtime/train/weights.h"
+#include "sim/base/error.h"
+#include "sim/base/hash.h"
+#include "sim/program/compile.h"
+
+namespace orrery::testing {
+namespace {
+
+std::int64_t token(std::uint64_t sequence, std::int64_t i, std::int64_t vocab) {
+  return static_cast<std::int64_t>(mix(sequence * 1000 + static_cast<std::uint64_t>(i)) %
+                                   static_cast<std::uint64_t>(vocab));
+}
+
+// One training run; each rank is a thread.
+class Run {
+ public:
+  Run(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,
+      const TrainOptions& options)
+      : question_{model, training, plan},
+        options_(options),
+        program_(compile(model, cluster, training, plan, Ranks::all)),
+        region_(static_cast<std::uint32_t>(plan.ranks()), {std::int64_t{64} << 20}, comm::Sharing::threads) {
+    out_.losses.resize(static_cast<std::size_t>(options.steps));
+    out_.gradient_norms.resize(static_cast<std::size_t>(options.steps));
+    out_.gradients.resize(static_cast<std::size_t>(options.steps));
+    for (const CanonicalTensor& t : canonical_tensors(model)) {
+      const std::vector<float> zeros(static_cast<std::size_t>(t.rows * t.columns), 0.0F);
+      columns_[t.name] = t.columns;
+      out_.weights[t.name] = zeros;
+      for (Tensors& g : out_.gradients) g[t.name] = zeros;
+    }
+  }
+
+  Trained run() {
+    std::vector<std::thread> threads;
+    for (std::uint32_t r = 0; r < region_.ranks(); ++r)
+      threads.emplace_back([this, r] {
+        try {
+          play(r);
+        } catch (const DeviceError& e) {
+          ADD_FAILURE() << "rank " << r << ": " << e.what();
+          region_.board().abort(e.what());
+        }
+      });
+    for (std::thread& t : threads) t.join();
+    return std::move(out_);
+  }
+
+ private:
+  void play(std::uint32_t rank) {
+    comm::MemoryChannel channel(region_, rank);
+    comm::Engine engine(rank, channel, region_.bell(rank), region_.board(), region_.arena(rank));
+    CpuBackend backend(engine, region_.arena(rank));
+    Player player(question_, program_, rank, backend,
+                  [this](std::uint64_t step, std::int64_t first, std::int64_t sequences,
+                         std::span<std::int64_t> out) { fetch(step, first, sequences, out); });
+    const Coordinates at = coordinates(question_.plan, rank);
+    const InitialWeights initial(question_.model, options_.seed);
+    load_state(question_, at, player.holdings(), from_weights(initial), backend);
+    StepArguments arguments = options_.arguments;
+    for (int step = 0; step < options_.steps; ++step, ++arguments.step) {
+      const StepResult result = player.step(arguments);
+      const std::lock_guard lock(mutex_);
+      const auto s = static_cast<std::size_t>(step);
+      out_.gradient_norms[s] = result.gradient_norm;
+      if (result.has_loss)
+        out_.losses[s] += result.loss_sum /
+                          static_cast<double>(question_.training.global_batch * question_.training.sequence);
+      for (const Holding& h : player.holdings().holdings)
+        if (h.counted) collect(at, h, h.segment.gradient, h.segment.gradient_type, out_.gradients[s]);
+    }
+    const std::lock_guard lock(mutex_);
+    for (const Holding& h : player.holdings().holdings) {
+      if (!h.counted) continue;
+      if (h.segment.master)
+        collect(at, h, h.segment.master, DType::fp32, out_.weights);
+      else
+        collect(at, h, h.segment.weight, h.segment.weight_type, out_.weights);
+    }
+  }
+
+  void fetch(std::uint64_t step, std::int64_t first, std::int64_t sequences,
+             std::span<std::int64_t> out) const {
+    const std::int64_t length = question_.training.sequence, vocab = question_.model.vocab;
+    for (std::int64_t i = 0; i < sequences; ++i) {
+      const std::uint64_t number = step * static_cast<std::uint64_t>(question_.training.global_batch) +
+                                   static_cast<std::uint64_t>(first + i);
+      for (std::int64_t k = 0; k < length; ++k) {
+        out[static_cast<std::size_t>(i * length + k)] = token(number, k, vocab);
+        out[static_cast<std::size_t>((sequences + i) * length + k)] = token(number, k + 1, vocab);
+      }
+    }
+  }
+
+  void collect(const Coordinates& at, const Holding& h, const void* data, DType type, Tensors& to) {
+    for (const Placement& p : placements(question_, at, *h.weight, h.begin, h.end)) {
+      std::vector<float>& tensor = to.at(p.slice.tensor);
+      const std::int64_t width = columns_.at(p.slice.tensor);
+      for (std::int64_t i = 0; i < p.slice.elements(); ++i) {
+        const std::int64_t row = p.slice.row + i / p.slice.columns,
+                           column = p.slice.column + i % p.slice.columns;
+        const std::int64_t from = p.offset + i;
+        tensor[static_cast<std::size_t>(row * width + column)] =
+            type == DType::fp32 ? static_cast<const float*>(data)[from]
+                                : from_bf16(static_cast<const std::uint16_t*>(data)[from]);
+      }
+    }
+  }
+
+  const Question question_;
+  const TrainOptions& options_;
+  const Program program_;
+  comm::Region region_;
+  std::map<std::string, std::int64_t> columns_;
+  std::mutex mutex_;  // of out_
+  Trained out_;
+};
+
+}  // namespace
+
+Trained train(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,
+              const TrainOptions& options) {
+  return Run(model, cluster, training, plan, options).run();
+}
+
+Difference difference(const Tensors& a, const Tensors& b) {
+  double scale = 0;
+  for (const auto& [name, values] : b)
+    for (const float v : values) scale = std::max(scale, std::abs(double{v}));
+  Difference out;
+  for (const auto& [name, values] : b) {
+    const std::vector<float>& other = a.at(name);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double d = std::abs(double{values[i]} - double{other[i]}) / scale;
+      if (!(d <= out.relative)) out = {d, name + "[" + std::to_string(i) + "]"};
+    }
+  }
+  return out;
+}
+
+}  // namespace orrery::testing
