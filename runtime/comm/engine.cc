@@ -178,9 +178,7 @@ Point Engine::post(const Communication& c, Stream lane, std::span<const Point> a
   return end;
 }
 
-void Engine::run(const Communication& c, Stream lane) {
-  wait(driver_->queues().post(c, lane, {}, nullptr));
-}
+void Engine::run(const Communication& c, Stream lane) { wait(driver_->queues().post(c, lane, {}, nullptr)); }
 
 void Engine::wait_any(std::span<const Point> points) { driver_->wait(points); }
 void Engine::notify() { driver_->notify(); }

@@ -63,8 +63,8 @@ class Engine {
   // Both at once, and cheaper: the calling thread drives from the start.
   void run(const Communication&, Stream lane);
 
-  // Returns when the point, or one of the points, is reached. The thread may be made to drive the engine until
-  // then.
+  // Returns when the point, or one of the points, is reached. The thread may be made to drive the engine
+  // until then.
   void wait(Point p) { wait_any({&p, 1}); }
   void wait_any(std::span<const Point>);
   // A counter outside the engine that something waits for has advanced.

@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "runtime/comm/board.h"
-#include "runtime/comm/region.h"
 
 namespace orrery::comm {
 
@@ -18,7 +17,7 @@ struct WatchdogOptions {
 
 class Watchdog {
  public:
-  Watchdog(std::uint32_t rank, Region&, WatchdogOptions = {});
+  Watchdog(std::uint32_t rank, Board&, WatchdogOptions = {});
   ~Watchdog();  // the rank has finished
 
  private:

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <numeric>
@@ -15,6 +17,7 @@
 #include "runtime/comm/board.h"
 #include "runtime/comm/engine.h"
 #include "runtime/comm/memory_channel.h"
+#include "runtime/comm/watchdog.h"
 #include "sim/base/error.h"
 
 namespace orrery::comm {
@@ -63,7 +66,45 @@ struct Play {
   Sharing sharing = Sharing::threads;
   EngineOptions options = {};
   Wrap wrap = {};  // decorates the channel
+  WatchdogOptions watchdog = {};
 };
+
+// Forks a process a rank; what each returned, or how it was killed. A stopped one is killed in the end.
+inline std::vector<std::string> errors_of_processes(std::uint32_t ranks,
+                                                    const std::function<std::string(std::uint32_t)>& run) {
+  std::vector<std::string> errors(ranks);
+  std::vector<pid_t> children;
+  std::vector<std::array<int, 2>> pipes(ranks);
+  for (std::uint32_t r = 0; r < ranks; ++r) {
+    if (pipe(pipes[r].data()) != 0) throw DeviceError("pipe");
+    children.push_back(fork());
+    if (children.back() != 0) continue;
+    std::string error = run(r);
+    if (testing::Test::HasFailure() && error.empty()) error = "a check failed";
+    [[maybe_unused]] const auto written = write(pipes[r][1], error.data(), error.size());
+    std::fflush(nullptr);
+    _exit(0);
+  }
+  for (std::uint32_t r = 0; r < ranks; ++r) {
+    int status = 0;
+    waitpid(children[r], &status, WUNTRACED);
+    if (WIFSIGNALED(status)) errors[r] = "killed by signal " + std::to_string(WTERMSIG(status));
+    if (WIFSTOPPED(status)) errors[r] = "stopped";
+  }
+  for (std::uint32_t r = 0; r < ranks; ++r) {
+    if (errors[r] != "stopped") continue;
+    kill(children[r], SIGKILL);
+    waitpid(children[r], nullptr, 0);
+  }
+  for (std::uint32_t r = 0; r < ranks; ++r) {
+    close(pipes[r][1]);
+    char text[4096];
+    for (ssize_t n; (n = read(pipes[r][0], text, sizeof text)) > 0;)
+      errors[r].append(text, static_cast<std::size_t>(n));
+    close(pipes[r][0]);
+  }
+  return errors;
+}
 
 // The error that each rank ended with, empty for none. A forked rank fails with gtest failures too.
 inline std::vector<std::string> errors_of(const Play& play, const std::function<void(Rank&)>& body) {
@@ -72,6 +113,7 @@ inline std::vector<std::string> errors_of(const Play& play, const std::function<
     std::unique_ptr<Channel> channel = std::make_unique<MemoryChannel>(region, r);
     if (play.wrap) channel = play.wrap(std::move(channel), r);
     try {
+      const Watchdog watchdog(r, region.board(), play.watchdog);
       Rank rank(region, r, *channel, play.options);
       body(rank);
       rank.barrier();
@@ -80,37 +122,11 @@ inline std::vector<std::string> errors_of(const Play& play, const std::function<
     }
     return "";
   };
+  if (play.sharing == Sharing::processes) return errors_of_processes(play.ranks, run);
   std::vector<std::string> errors(play.ranks);
-  if (play.sharing == Sharing::threads) {
-    std::vector<std::thread> threads;
-    for (std::uint32_t r = 0; r < play.ranks; ++r) threads.emplace_back([&, r] { errors[r] = run(r); });
-    for (std::thread& t : threads) t.join();
-    return errors;
-  }
-  std::vector<pid_t> children;
-  std::vector<int> pipes;
-  for (std::uint32_t r = 0; r < play.ranks; ++r) {
-    int ends[2];
-    if (pipe(ends) != 0) throw DeviceError("pipe");
-    children.push_back(fork());
-    if (children.back() == 0) {
-      std::string error = run(r);
-      if (testing::Test::HasFailure() && error.empty()) error = "a check failed";
-      [[maybe_unused]] const auto written = write(ends[1], error.data(), error.size());
-      _exit(0);
-    }
-    close(ends[1]);
-    pipes.push_back(ends[0]);
-  }
-  for (std::uint32_t r = 0; r < play.ranks; ++r) {
-    char text[4096];
-    for (ssize_t n; (n = read(pipes[r], text, sizeof text)) > 0;)
-      errors[r].append(text, static_cast<std::size_t>(n));
-    close(pipes[r]);
-    int status = 0;
-    waitpid(children[r], &status, 0);
-    if (WIFSIGNALED(status)) errors[r] = "killed by signal " + std::to_string(WTERMSIG(status));
-  }
+  std::vector<std::thread> threads;
+  for (std::uint32_t r = 0; r < play.ranks; ++r) threads.emplace_back([&, r] { errors[r] = run(r); });
+  for (std::thread& t : threads) t.join();
   return errors;
 }
 
