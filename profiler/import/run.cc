@@ -6,6 +6,7 @@
 #include "profiler/import/readers.h"
 #include "profiler/import/text.h"
 #include "profiler/runs.h"
+#include "profiler/runs_stacks.h"
 #include "sim/base/error.h"
 
 namespace orrery {
@@ -68,6 +69,9 @@ double step_seconds(const Source& s, const Json& run) {
   return devices > 0 ? tokens / devices / find(s, What::tokens_per_second)->value.median : 0;
 }
 
+// "Megatron-LM log" as the table of stacks knows it: "megatron-lm".
+std::string family_of(std::string_view format) { return lower(format.substr(0, format.find(" log"))); }
+
 std::string stem(std::string_view file) {
   file.remove_prefix(file.rfind('/') + 1);  // npos + 1 is 0
   return std::string(file.substr(0, file.find('.')));
@@ -83,8 +87,8 @@ Json run_of(const Source& s, const RunOptions& options) {
   for (const std::string_view path : needed)
     if (!find_run(run, path)) missing += (missing.empty() ? "" : ", ") + std::string(path);
   if (!missing.empty())
-    fail({s.file, "", 0}, "a run with " + missing + ", which the log does not say: --set " +
-                              missing.substr(0, missing.find(',')) + "=... and so on");
+    fail({s.file, "", 0}, "a measured run needs " + missing + ", which the log does not say: --set " +
+                              missing.substr(0, missing.find(',')) + "=...");
   const double seconds = step_seconds(s, run);
   if (seconds > 0) set_run(run, "result.iter_s", seconds);
   const Measurement* memory = find(s, What::memory, "peak reserved");
@@ -129,7 +133,7 @@ Json measured_runs(std::span<const Source> sources, const RunOptions& options) {
   Json out = Json::object();
   out.set("schema", "orrery.runs/1").set("comment", "Imported by orrery profile import");
   out.set("source", Json::object({{"name", options.source.empty() ? format : options.source}}));
-  out.set("family", "imported").set("runs", std::move(runs));
+  out.set("family", family_of(format)).set("runs", std::move(runs));
   read_runs(out.dump(), "--set");  // refuses members that no run has
   return out;
 }

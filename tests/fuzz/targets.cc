@@ -1,6 +1,9 @@
 #include "tests/fuzz/targets.h"
 
 #include "profiler/gzip.h"
+#include "profiler/import/calibrate.h"
+#include "profiler/import/import.h"
+#include "profiler/import/run.h"
 #include "profiler/points.h"
 #include "profiler/runs.h"
 #include "profiler/runs_stacks.h"
@@ -124,18 +127,49 @@ void points(std::string_view bytes) {
   accepted([&] { read_collectives(bytes, "points", "sm_90"); });
 }
 
+// What is imported reads back from its document, and neither a fit nor a measured run of it is beyond us.
+void imported(std::string_view bytes) {
+  std::vector<Source> sources;
+  if (!accepted([&] { sources = import_sources(std::string(bytes), "input", 1); })) return;
+  const Json written = write_profile(sources);
+  const std::vector<Source> again = read_profile(parse_json(written.dump(), "written"), "written");
+  ORRERY_CHECK(write_profile(again).dump() == written.dump());
+  Cluster cluster;
+  cluster.groups.resize(1);
+  NodeGroup& group = cluster.groups.front();
+  group.nodes = 2;
+  group.node.intra.bandwidth = {450e9};
+  group.node.nics.bandwidth = {50e9};
+  group.node.nics.count = 8;
+  group.node.device.bf16 = {989e12};
+  group.node.device.memory_bandwidth = {3.35e12};
+  group.node.device.multiprocessors = 132;
+  Calibration calibration;
+  calibrate_import(calibration, again, {group.node.device, cluster});
+  accepted([&] { measured_runs(again); });
+}
+
 void gzip(std::string_view bytes) {
   accepted([&] { gunzip(bytes, "packed"); });
 }
 
-constexpr Target all[] = {{"json", json},         {"units", units},
-                          {"scenario", scenario}, {"plan", plan},
-                          {"model", model},       {"device", device},
-                          {"cluster", cluster},   {"calibration", calibration},
-                          {"runs", runs},         {"stacks", stacks},
-                          {"points", points},     {"gzip", gzip},
-                          {"step", step},         {"safetensors", safetensors},
-                          {"tokens", tokens},     {"checkpoint", checkpoint}};
+constexpr Target all[] = {{"json", json},
+                          {"units", units},
+                          {"scenario", scenario},
+                          {"plan", plan},
+                          {"model", model},
+                          {"device", device},
+                          {"cluster", cluster},
+                          {"calibration", calibration},
+                          {"runs", runs},
+                          {"stacks", stacks},
+                          {"points", points},
+                          {"gzip", gzip},
+                          {"import", imported},
+                          {"step", step},
+                          {"safetensors", safetensors},
+                          {"tokens", tokens},
+                          {"checkpoint", checkpoint}};
 
 }  // namespace
 

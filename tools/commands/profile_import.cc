@@ -59,8 +59,9 @@ class ProfileImport : public Command {
         sources.push_back(std::move(s));
     }
     session.print(profile_tables(sources, all_));
+    const Json runs = run_.empty() ? Json() : measured_runs(sources, {set_, source_});
     if (!out_.empty()) write_fit(session, sources);
-    if (!run_.empty()) write_file(run_, measured_runs(sources, {set_, source_}).dump() + "\n");
+    if (!run_.empty()) write_file(run_, runs.dump() + "\n");
     if (!session.globals().json.empty()) session.write_json(write_profile(sources));
     return exit_ok;
   }
