@@ -1,6 +1,7 @@
 // What ranks learn when something breaks: the culprit and the reason, on every rank.
 #include <thread>
 
+#include "runtime/comm/faulty.h"
 #include "tests/runtime/comm/ranks.h"
 
 namespace orrery::comm {
@@ -75,6 +76,33 @@ TEST(Faults, RanksThatWaitForEachOtherAreNamed) {
                     Stream::receive_next);
   });
   expect_all(errors, nobody, "ranks 0, 1 wait for each other");
+}
+
+Wrap on_rank_0(Fault fault, std::uint64_t at) {
+  return [=](std::unique_ptr<Channel> channel, std::uint32_t rank) -> std::unique_ptr<Channel> {
+    const FaultPlan plan{.fault = rank == 0 ? fault : Fault::none, .at_message = at};
+    return std::make_unique<Faulty>(std::move(channel), plan);
+  };
+}
+
+// Wherever it strikes, every rank ends with the same reason.
+TEST(Faults, InjectedOnesEndAllRanks) {
+  const auto loop = [](Rank& rank) {
+    for (std::uint32_t i = 0; i < 20; ++i) all_reduce(rank, i, 20'000);
+  };
+  for (std::uint64_t at = 0; at < 40; at += 7) {
+    const auto cut = errors_of({.ranks = 3, .wrap = on_rank_0(Fault::cut, at), .watchdog = impatient}, loop);
+    expect_all(cut, nobody, "no progress for 0.5 s");
+    const auto stall =
+        errors_of({.ranks = 3, .wrap = on_rank_0(Fault::stall, at), .watchdog = impatient}, loop);
+    expect_all(stall, nobody, "no progress for 0.5 s");
+    expect_all(errors_of({.ranks = 3, .wrap = on_rank_0(Fault::truncate, at)}, loop), nobody,
+               " is cut: rank 1 ");
+    const auto kill =
+        errors_of({.ranks = 3, .sharing = Sharing::processes, .wrap = on_rank_0(Fault::kill, at)}, loop);
+    EXPECT_EQ(kill[0], "killed by signal 9");
+    expect_all(kill, 0, ") has died");
+  }
 }
 
 TEST(Faults, MembersThatDoNotAgreeAreNamed) {
