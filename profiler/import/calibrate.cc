@@ -14,6 +14,7 @@ namespace orrery {
 namespace {
 
 constexpr std::size_t fewest_shapes = 8, fewest_sizes = 4;
+constexpr std::int64_t smallest_bytes = 100'000;  // smaller buffers go by other protocols, see fit_kernels.h
 constexpr double most_efficiency = 1.05;  // measurements of a full link scatter about its rate
 
 std::optional<Kind> kind_of(std::string_view collective) {
@@ -124,6 +125,7 @@ class Importer {
     if (*nodes <= 1) return near_collectives_[{*kind, point.ranks}].add(point, s);
     if (!node())
       return leave_out("collectives over nodes: the rate of the NICs is not in the file: --cluster says it");
+    if (*m.bytes < smallest_bytes) return;
     const std::int64_t per_node = (*m.ranks + *nodes - 1) / *nodes;
     if (per_node > node()->gpus)
       return leave_out(std::to_string(per_node) + " ranks a node, but the cluster has " +
@@ -195,7 +197,7 @@ class Importer {
   void fit_network() {
     const auto& points = far_collectives_.points;
     if (points.empty()) return;
-    if (points.size() < fewest_sizes) return leave_out("collectives over nodes: a fit takes 4 sizes");
+    if (points.size() < fewest_sizes) return leave_out("collectives over nodes: a fit takes 4 sizes of 100 kB or more");
     std::vector<double> measured;
     for (const FarPoint& p : points) measured.push_back(p.collective.seconds);
     const Parameter parameters[] = {

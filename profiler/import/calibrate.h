@@ -3,7 +3,7 @@
 // were.
 //
 //   collectives of a group inside one node, 6 sizes or more   curves (see fit_kernels.h)
-//   collectives over nodes, 4 sizes or more                   network_efficiency, network_base
+//   collectives over nodes, 4 sizes of 100 kB or more         network_efficiency, network_base
 //   bus bandwidth over nodes                                  network_efficiency, as its median share of the
 //   NICs' rate message bandwidth                                         message_efficiency, or over nodes
 //   network_efficiency overlap slow-down                                         slowdown_nvlink matrix

@@ -73,17 +73,21 @@ std::string collective_of(std::string_view theirs) {
   return std::string(theirs);
 }
 
-// "[0, 1, 2]", or cut off as "[0, 1, ..., 7]": whether neighbours in the list are neighbours in the job.
+// "[0, 1, 2]", of long groups cut off as "[0, 1, ...]": whether neighbours in the list are neighbours in the
+// job.
 bool adjacent(std::string_view ranks) {
   std::optional<double> last;
+  bool two = false;
   for (std::string_view word : words_of(ranks)) {
     while (!word.empty() && (word.front() == '[' || word.front() == ',')) word.remove_prefix(1);
     while (!word.empty() && (word.back() == ']' || word.back() == ',')) word.remove_suffix(1);
+    if (word == "...") break;
     const std::optional<double> rank = number_of(word);
     if (!rank || (last && *rank != *last + 1)) return false;
+    two = last.has_value();
     last = rank;
   }
-  return last.has_value();
+  return two;
 }
 
 struct Shape {

@@ -18,26 +18,27 @@ namespace {
 constexpr double most_us = 1e12, most_bytes = 1e17;
 constexpr double microsecond = 1e-6;
 
-// The binary NAME_perf as the operation that it runs.
-std::string collective_of(std::string_view binary) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> names{{{"alltoall", "all_to_all"},
-                                                                                {"sendrecv", "send_receive"},
-                                                                                {"all_reduce", "all_reduce"},
-                                                                                {"hypercube", "hypercube"}}};
-  for (const auto& [theirs, ours] : names)
-    if (binary == theirs) return std::string(ours);
-  return std::string(binary);
-}
-
-// The operation named by the first word that ends in _perf, without its path; empty if there is none.
+// The operation of the first word NAME_perf that is a binary of nccl-tests; empty if there is none.
 std::string named_collective(std::string_view text) {
-  static constexpr std::string_view suffix = "_perf";
-  const std::size_t end = text.find(suffix);
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> binaries{
+      {{"all_reduce_perf", "all_reduce"},
+       {"all_gather_perf", "all_gather"},
+       {"reduce_scatter_perf", "reduce_scatter"},
+       {"alltoall_perf", "all_to_all"},
+       {"broadcast_perf", "broadcast"},
+       {"reduce_perf", "reduce"},
+       {"sendrecv_perf", "send_receive"},
+       {"gather_perf", "gather"},
+       {"scatter_perf", "scatter"},
+       {"hypercube_perf", "hypercube"}}};
+  const std::size_t end = text.find("_perf");
   if (end == std::string_view::npos) return {};
   std::size_t begin = end;
   while (begin > 0 && (std::isalpha(static_cast<unsigned char>(text[begin - 1])) || text[begin - 1] == '_'))
     --begin;
-  return collective_of(text.substr(begin, end - begin));
+  for (const auto& [binary, operation] : binaries)
+    if (text.substr(begin, end + 5 - begin) == binary) return std::string(operation);
+  return {};
 }
 
 struct Columns {

@@ -91,8 +91,6 @@ std::string zsh(const std::vector<Entry>& all) {
 
 std::string fish(const std::vector<Entry>& all) {
   std::string out = "# fish completion: orrery completion fish | source\n";
-  for (const auto& [first, words] : groups(all))
-    out += "complete -c orrery -n __fish_use_subcommand -f -a " + first + " -d '" + words.substr(1) + "'\n";
   for (const Entry& e : all) {
     const std::size_t space = e.name.find(' ');
     const std::string last = e.name.substr(space + 1);  // npos + 1 is 0
@@ -102,6 +100,8 @@ std::string fish(const std::vector<Entry>& all) {
     for (std::size_t at = 0, end; (end = flags.find(' ', at)) != std::string::npos; at = end + 1)
       out += "complete -c orrery -n '__fish_seen_subcommand_from " + last + "' -l " + flags.substr(at + 2, end - at - 2) + "\n";
   }
+  for (const auto& [first, words] : groups(all))
+    out += "complete -c orrery -n __fish_use_subcommand -f -a " + first + " -d '" + words.substr(1) + "'\n";
   return out;
 }
 

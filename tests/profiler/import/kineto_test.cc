@@ -50,6 +50,22 @@ TEST(Kineto, ToleratesWhatProfilersWrite) {
   EXPECT_EQ(s.notes[0], "1 events are not JSON and were left out");
 }
 
+// Of more than 30 ranks PyTorch writes the first ones.
+TEST(Kineto, LongGroupsAreCutOff) {
+  const auto detail = [](const std::string& ranks) {
+    return first(
+               import_one(trace(
+                   R"({"ph":"X","cat":"kernel","name":"n","dur":7,"args":{"Collective name":"broadcast","Process Group Ranks":")" +
+                   ranks + "\"}}")),
+               What::collective)
+        .detail;
+  };
+  EXPECT_EQ(detail("[64, 65, 66, ...]"), "adjacent");
+  EXPECT_EQ(detail("[0, 2, ...]"), "");
+  EXPECT_EQ(detail("[...]"), "");
+  EXPECT_EQ(detail("[3]"), "");
+}
+
 TEST(Kineto, RefusesATraceThatWasCutOffOrHasNoKernels) {
   const std::string whole = trace(R"({"ph":"X","cat":"kernel","name":"a","dur":3})");
   EXPECT_NE(error_of([&] { import_one(whole.substr(0, whole.size() - 2)); }).find("expected a whole trace"),
