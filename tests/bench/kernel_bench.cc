@@ -202,7 +202,7 @@ void elementwise(benchmark::State& state, KernelName name, DType dtype) {
 }
 #define ELEMENTWISE(NAME)                                              \
   BENCHMARK_CAPTURE(elementwise, NAME, KernelName::NAME, DType::fp32); \
-  BENCHMARK_CAPTURE(elementwise, NAME / bf16, KernelName::NAME, DType::bf16)
+  BENCHMARK_CAPTURE(elementwise, NAME##_bf16, KernelName::NAME, DType::bf16)
 ELEMENTWISE(norm);
 ELEMENTWISE(norm_gradient);
 ELEMENTWISE(activation);
@@ -235,8 +235,8 @@ void attention(benchmark::State& state, bool gradient, DType dtype) {
 }
 BENCHMARK_CAPTURE(attention, forward, false, DType::fp32)->Arg(256)->Arg(1024)->Arg(4096);
 BENCHMARK_CAPTURE(attention, backward, true, DType::fp32)->Arg(256)->Arg(1024)->Arg(4096);
-BENCHMARK_CAPTURE(attention, forward / bf16, false, DType::bf16)->Arg(1024);
-BENCHMARK_CAPTURE(attention, backward / bf16, true, DType::bf16)->Arg(1024);
+BENCHMARK_CAPTURE(attention, forward_bf16, false, DType::bf16)->Arg(1024);
+BENCHMARK_CAPTURE(attention, backward_bf16, true, DType::bf16)->Arg(1024);
 
 void cross_entropy(benchmark::State& state, bool gradient) {
   Operands o;

@@ -1,7 +1,5 @@
 // Fused core attention: blocks of queries pass over blocks of keys, and a running maximum and sum make the
 // softmax exact (Dao et al. 2022). Inside, everything is fp32.
-#include <limits>
-
 #include "runtime/cpu/kernels/dropout.h"
 #include "runtime/cpu/kernels/heads.h"
 
@@ -94,7 +92,7 @@ class Forward : Pass {
   void run(const Block& b, const Floats& q, const Floats& k, const Floats& v, const Slice& core,
            float* log_sum_exp) {
     for (std::int64_t r = 0; r < b.queries; ++r) {
-      maximum_[r] = -std::numeric_limits<float>::infinity();
+      maximum_[r] = -HUGE_VALF;
       sum_[r] = 0;
     }
     const MatrixRef p{scores_, DType::fp32, key_block, false};
@@ -122,17 +120,11 @@ class Forward : Pass {
   void exponentials(const Block& b, std::int64_t r, std::int64_t first_key, std::int64_t keys) {
     float* x = scores_ + r * key_block;
     const std::int64_t n = seen(b, r, first_key, keys);
-    float highest = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : highest)
-    for (std::int64_t i = 0; i < n; ++i) highest = x[i] > highest ? x[i] : highest;
-    const float maximum = highest * scale_ > maximum_[r] ? highest * scale_ : maximum_[r], scale = scale_;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < n; ++i) {
-      x[i] = fast_exp(x[i] * scale - maximum);
-      sum += x[i];
-    }
-    fill(x + n, keys - n, 0);
+    fill(x + n, keys - n, -HUGE_VALF);
+    const float scale = scale_, highest = maximum_of(x, keys) * scale;
+    const float maximum = highest > maximum_[r] ? highest : maximum_[r];
+    const float sum =
+        sum_of(keys, [x, scale, maximum](std::int64_t i) { return x[i] = fast_exp(x[i] * scale - maximum); });
     const float shrunk = fast_exp(maximum_[r] - maximum);
     if (first_key > 0) scale_row(sums_ + r * a_.head_dim, a_.head_dim, shrunk);
     sum_[r] = sum_[r] * shrunk + sum;
@@ -193,10 +185,7 @@ class Backward : Pass {
 
  private:
   static float dot(const float* x, const float* y, std::int64_t n) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < n; ++i) sum += x[i] * y[i];
-    return sum;
+    return sum_of(n, [x, y](std::int64_t i) { return x[i] * y[i]; });
   }
 
   // Scores of query r to p f, their gradients before the softmax to dS.

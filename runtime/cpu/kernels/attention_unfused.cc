@@ -1,6 +1,4 @@
 // Core attention in the three steps that keep whole squares of scores.
-#include <limits>
-
 #include "runtime/cpu/kernels/dropout.h"
 #include "runtime/cpu/kernels/heads.h"
 
@@ -118,16 +116,10 @@ void softmax(const Kernel& k, Workspace& workspace) {
   for (std::int64_t r = 0; r < in.rows; ++r) {
     const std::int64_t query = r % s, square = r / s, seen = a.causal ? query + 1 : s;
     const float* x = read(in, r * s, seen, in_row);
-    float maximum = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : maximum)
-    for (std::int64_t i = 0; i < seen; ++i) maximum = x[i] > maximum ? x[i] : maximum;
-    float sum = 0;
+    const float maximum = maximum_of(x, seen);
     float* p = place(k.out[0], r * s, p_row);
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < seen; ++i) {
-      p[i] = fast_exp(x[i] - maximum);
-      sum += p[i];
-    }
+    const float sum =
+        sum_of(seen, [x, p, maximum](std::int64_t i) { return p[i] = fast_exp(x[i] - maximum); });
     const float inverse = 1.0F / sum;
 #pragma omp simd
     for (std::int64_t i = 0; i < seen; ++i) p[i] *= inverse;
@@ -172,12 +164,8 @@ void softmax_gradient(const Kernel& k, Workspace& workspace) {
     const float* p = read(k.in[0], r * s, s, p_row);
     const float* before = read(out, r * s, s, d_row);
     float* d = place(out, r * s, d_row);
-    float along = 0;
-#pragma omp simd reduction(+ : along)
-    for (std::int64_t i = 0; i < s; ++i) {
-      d[i] = before[i] * factor[i];
-      along += p[i] * d[i];
-    }
+    const float along =
+        sum_of(s, [p, d, before, factor](std::int64_t i) { return p[i] * (d[i] = before[i] * factor[i]); });
 #pragma omp simd
     for (std::int64_t i = 0; i < s; ++i) d[i] = p[i] * (d[i] - along);
     write(out, r * s, s, d);

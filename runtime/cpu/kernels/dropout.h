@@ -21,12 +21,22 @@ class Dropout {
   // The factors of `count` elements from global element `first` on, each 0 or 1 / (1 - dropout). Needs
   // scratch for count + 8 floats; returns a place in it.
   const float* factors(std::uint64_t first, std::int64_t count, float* scratch) const {
-    const std::uint64_t begin = first / 4;
-    const std::int64_t skipped = static_cast<std::int64_t>(first % 4), blocks = (skipped + count + 3) / 4;
+    const auto skipped = static_cast<std::int64_t>(first % 4), blocks = (skipped + count + 3) / 4;
+    const auto low = static_cast<std::uint32_t>(first / 4),
+               high = static_cast<std::uint32_t>(first / 4 >> 32);
+    const auto stream0 = static_cast<std::uint32_t>(stream_),
+               stream1 = static_cast<std::uint32_t>(stream_ >> 32);
+    const auto key0 = static_cast<std::uint32_t>(seed_), key1 = static_cast<std::uint32_t>(seed_ >> 32);
+    const std::uint32_t threshold = threshold_;
+    const float scale = scale_;
 #pragma omp simd
     for (std::int64_t i = 0; i < blocks; ++i) {
-      const Words words = philox(begin + static_cast<std::uint64_t>(i), stream_, seed_);
-      for (int j = 0; j < 4; ++j) scratch[4 * i + j] = words.w[j] < threshold_ ? 0.0F : scale_;
+      const std::uint32_t counter = low + static_cast<std::uint32_t>(i), carry = counter < low ? 1 : 0;
+      const Words words = philox({counter, high + carry, stream0, stream1}, key0, key1);
+      scratch[4 * i] = words.w0 < threshold ? 0.0F : scale;
+      scratch[4 * i + 1] = words.w1 < threshold ? 0.0F : scale;
+      scratch[4 * i + 2] = words.w2 < threshold ? 0.0F : scale;
+      scratch[4 * i + 3] = words.w3 < threshold ? 0.0F : scale;
     }
     return scratch + skipped;
   }

@@ -1,7 +1,5 @@
 // Cross-entropy over a vocabulary that may be cut by columns over tensor ranks (Shoeybi et al. 2019, section
 // 3).
-#include <limits>
-
 #include "runtime/cpu/kernels/kernels.h"
 #include "runtime/cpu/kernels/rows.h"
 
@@ -26,16 +24,10 @@ void cross_entropy(const Kernel& k, Workspace& workspace) {
     const std::int64_t label = label_of(k.in[1], t) - k.attributes.first_row;
     const bool here = label_of(k.in[1], t) >= 0 && label >= 0 && label < counted;
     const float logit = here ? x[label] : 0.0F;
-    float maximum = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : maximum)
-    for (std::int64_t i = 0; i < counted; ++i) maximum = x[i] > maximum ? x[i] : maximum;
-    float sum = 0;
+    const float maximum = maximum_of(x, counted);
     float* e = floats_at(k.out[0], t * columns);
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < counted; ++i) {
-      e[i] = fast_exp(x[i] - maximum);
-      sum += e[i];
-    }
+    const float sum =
+        sum_of(counted, [x, e, maximum](std::int64_t i) { return e[i] = fast_exp(x[i] - maximum); });
     fill(e + counted, columns - counted, 0);
     sums[t] = maximum;
     sums[tokens + t] = maximum;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "runtime/cpu/kernels/isa.h"
 #include "sim/model/ops.h"
 
 namespace orrery {
@@ -36,6 +37,6 @@ class MatrixProducts {
 };
 
 std::unique_ptr<MatrixProducts> onednn_products();  // null where oneDNN was not found
-std::unique_ptr<MatrixProducts> eigen_products();
+std::unique_ptr<MatrixProducts> eigen_products(Isa);
 
 }  // namespace orrery

@@ -1,9 +1,11 @@
-// Products by Eigen: fp32 only, slower, and without a library to install.
+// Products by Eigen: fp32 only, slower, and without a library to install. Compiled for each instruction set,
+// with Eigen's namespace renamed, so that no linker takes one set's copy of a template for another's.
+#define Eigen ORRERY_EIGEN_NAMESPACE
 #include <Eigen/Core>
 
 #include "runtime/cpu/kernels/matrix_product.h"
 
-namespace orrery {
+namespace orrery::ORRERY_ISA {
 namespace {
 
 using Dense = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -42,4 +44,4 @@ class EigenProducts final : public MatrixProducts {
 
 std::unique_ptr<MatrixProducts> eigen_products() { return std::make_unique<EigenProducts>(); }
 
-}  // namespace orrery
+}  // namespace orrery::ORRERY_ISA

@@ -13,15 +13,8 @@ struct Statistics {
 Statistics statistics(const KernelAttributes& a, const float* x, std::int64_t h) {
   const float n = static_cast<float>(h);
   float mean = 0;
-  if (a.norm == Norm::layer) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < h; ++i) sum += x[i];
-    mean = sum / n;
-  }
-  float squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (std::int64_t i = 0; i < h; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  if (a.norm == Norm::layer) mean = sum_of(h, [x](std::int64_t i) { return x[i]; }) / n;
+  const float squares = sum_of(h, [x, mean](std::int64_t i) { return (x[i] - mean) * (x[i] - mean); });
   return {mean, 1.0F / std::sqrt(squares / n + a.epsilon)};
 }
 
@@ -63,21 +56,20 @@ void norm_gradient(const Kernel& k, Workspace& workspace) {
     const float* d = read(dy, t * h, h, dy_row);
     const float* from = read(x, t * h, h, x_row);
     const Statistics s = statistics(k.attributes, from, h);
-    float sum = 0, along = 0;
-#pragma omp simd reduction(+ : sum, along)
-    for (std::int64_t i = 0; i < h; ++i) {
-      const float n = (from[i] - s.mean) * s.inverse, g = w[i] * d[i];
-      sum += g;
-      along += g * n;
-      d_weight[i] += d[i] * n;
-      d_bias[i] += d[i];
-    }
-    const float mean = k.attributes.norm == Norm::layer ? sum / static_cast<float>(h) : 0.0F;
-    const float mean_along = along / static_cast<float>(h);
+    const auto hat = [from, s](std::int64_t i) { return (from[i] - s.mean) * s.inverse; };
+    const float n = static_cast<float>(h);
+    const float mean = k.attributes.norm == Norm::layer
+                           ? sum_of(h, [w, d](std::int64_t i) { return w[i] * d[i]; }) / n
+                           : 0.0F;
+    const float along = sum_of(h, [&](std::int64_t i) { return w[i] * d[i] * hat(i); }) / n;
     float* to = place(dx, t * h, dx_row);
 #pragma omp simd
-    for (std::int64_t i = 0; i < h; ++i)
-      to[i] = (w[i] * d[i] - mean - (from[i] - s.mean) * s.inverse * mean_along) * s.inverse;
+    for (std::int64_t i = 0; i < h; ++i) {
+      const float n_i = hat(i), d_i = d[i];
+      d_weight[i] += d_i * n_i;
+      d_bias[i] += d_i;
+      to[i] = (w[i] * d_i - mean - n_i * along) * s.inverse;
+    }
     write(dx, t * h, h, to);
   }
   write(k.out[1], 0, h, d_weight, k.attributes.add);

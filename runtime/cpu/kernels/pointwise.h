@@ -18,6 +18,15 @@
 
 namespace orrery {
 
+// a * b + c, rounded once where the instruction set can.
+ORRERY_HOST_DEVICE float multiply_add(float a, float b, float c) {
+#if defined(__FMA__) || defined(__CUDA_ARCH__)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 struct Bf16 {
   std::uint16_t bits = 0;
 };
@@ -36,19 +45,18 @@ ORRERY_HOST_DEVICE Bf16 to_bf16(float x) {
 ORRERY_HOST_DEVICE float fast_exp(float x) {
   constexpr float lowest = -87.33F, highest = 88.37F, to_integer = 12582912.0F;  // 1.5 * 2^23
   const float inside = x < lowest ? lowest : (x > highest ? highest : x);
-  const float shifted = inside * 1.44269504F + to_integer;
+  const float shifted = multiply_add(inside, 1.44269504F, to_integer);
   const float n = shifted - to_integer;
-  const float r = (inside - n * 0.693359375F) + n * 2.12194440e-4F;
+  const float r = multiply_add(n, 2.12194440e-4F, multiply_add(n, -0.693359375F, inside));
   float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  const float fraction = p * (r * r) + r + 1.0F;
+  p = multiply_add(p, r, 1.3981999507e-3F);
+  p = multiply_add(p, r, 8.3334519073e-3F);
+  p = multiply_add(p, r, 4.1665795894e-2F);
+  p = multiply_add(p, r, 1.6666665459e-1F);
+  p = multiply_add(p, r, 5.0000001201e-1F);
+  const float fraction = multiply_add(p, r * r, r) + 1.0F;
   const float power = std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) << 23) + 0x3f800000U);
-  const float value = fraction * power;
-  return x < lowest ? 0.0F : (x > highest ? HUGE_VALF : value);
+  return x < lowest ? 0.0F : (x > highest ? HUGE_VALF : fraction * power);
 }
 
 ORRERY_HOST_DEVICE float sigmoid(float x) { return 1.0F / (1.0F + fast_exp(-x)); }
@@ -62,13 +70,13 @@ ORRERY_HOST_DEVICE Normal normal(float x) {
   const float z = std::fabs(x) * 0.707106781F;
   const float t = 1.0F / (1.0F + 0.3275911F * z);
   float p = -0.142076849F;
-  p = p * t + 0.500666994F;
-  p = p * t - 0.412815586F;
-  p = p * t + 0.459676408F;
-  p = p * t + 0.0219647816F;
-  p = p * t + 0.206968799F;
-  p = p * t + 0.180550272F;
-  p = p * t + 0.185065279F;
+  p = multiply_add(p, t, 0.500666994F);
+  p = multiply_add(p, t, -0.412815586F);
+  p = multiply_add(p, t, 0.459676408F);
+  p = multiply_add(p, t, 0.0219647816F);
+  p = multiply_add(p, t, 0.206968799F);
+  p = multiply_add(p, t, 0.180550272F);
+  p = multiply_add(p, t, 0.185065279F);
   const float e = fast_exp(-z * z);
   const float tail = 0.5F * e * t * p;
   return {x > 0 ? 1.0F - tail : tail, e * 0.398942280F};
@@ -113,25 +121,20 @@ ORRERY_HOST_DEVICE Pair rotate(Pair x, float cosine, float sine) {
   return {x.a * cosine - x.b * sine, x.b * cosine + x.a * sine};
 }
 
-// Philox4x32-10 (Salmon et al. 2011): four random words from a counter of 128 bits and a key of 64.
+// Philox4x32-10 (Salmon et al. 2011): four random words from a counter of 128 bits, low words first, and a
+// key of 64.
 struct Words {
-  std::uint32_t w[4];
+  std::uint32_t w0, w1, w2, w3;
 };
-ORRERY_HOST_DEVICE Words philox(std::uint64_t counter, std::uint64_t stream, std::uint64_t key) {
-  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-  const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
-  std::uint32_t c0 = low(counter), c1 = high(counter), c2 = low(stream), c3 = high(stream);
-  std::uint32_t k0 = low(key), k1 = high(key);
+ORRERY_HOST_DEVICE Words philox(Words c, std::uint32_t key0, std::uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
-    const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c0, p1 = std::uint64_t{0xCD9E8D57U} * c2;
-    c0 = high(p1) ^ c1 ^ k0;
-    c1 = low(p1);
-    c2 = high(p0) ^ c3 ^ k1;
-    c3 = low(p0);
-    k0 += 0x9E3779B9U;
-    k1 += 0xBB67AE85U;
+    const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c.w0, p1 = std::uint64_t{0xCD9E8D57U} * c.w2;
+    c = {static_cast<std::uint32_t>(p1 >> 32) ^ c.w1 ^ key0, static_cast<std::uint32_t>(p1),
+         static_cast<std::uint32_t>(p0 >> 32) ^ c.w3 ^ key1, static_cast<std::uint32_t>(p0)};
+    key0 += 0x9E3779B9U;
+    key1 += 0xBB67AE85U;
   }
-  return {{c0, c1, c2, c3}};
+  return c;
 }
 
 // Kernels with dropout draw from the key `seed` and the stream of (step, key), element e from word e % 4 of

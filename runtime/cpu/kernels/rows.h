@@ -71,4 +71,40 @@ inline void accumulate(float* to, const float* from, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
 }
 
+// partial[0] = all of the first 2 * half combined.
+template <std::int64_t half, class Combine>
+void fold(float* partial, const Combine& combine) {
+#pragma omp simd
+  for (std::int64_t j = 0; j < half; ++j) partial[j] = combine(partial[j], partial[j + half]);
+  if constexpr (half > 1) fold<half / 2>(partial, combine);
+}
+
+// combine() over term(0) ... term(n - 1) in lanes, so that no addition waits for the one before it.
+template <class Term, class Combine>
+float reduce(std::int64_t n, float start, const Term& term, const Combine& combine) {
+  constexpr std::int64_t lanes = 64, few = 16;
+  float partial[lanes];
+  fill(partial, lanes, start);
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+#pragma omp simd
+    for (std::int64_t j = 0; j < lanes; ++j) partial[j] = combine(partial[j], term(i + j));
+  for (; i + few <= n; i += few)
+#pragma omp simd
+    for (std::int64_t j = 0; j < few; ++j) partial[j] = combine(partial[j], term(i + j));
+  fold<lanes / 2>(partial, combine);
+  for (; i < n; ++i) partial[0] = combine(partial[0], term(i));
+  return partial[0];
+}
+
+template <class Term>
+float sum_of(std::int64_t n, const Term& term) {
+  return reduce(n, 0, term, [](float a, float b) { return a + b; });
+}
+
+inline float maximum_of(const float* x, std::int64_t n) {
+  return reduce(
+      n, -HUGE_VALF, [x](std::int64_t i) { return x[i]; }, [](float a, float b) { return b > a ? b : a; });
+}
+
 }  // namespace orrery::ORRERY_ISA

@@ -25,10 +25,7 @@ void sum_of_squares(const Kernel& k, Workspace& workspace) {
   double total = 0;  // of fp32 sums of pieces
   in_pieces(k, [&](const Segment& s, std::int64_t first, std::int64_t count) {
     const float* g = read(gradient_of(s), first, count, scratch);
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t i = 0; i < count; ++i) sum += g[i] * g[i];
-    total += static_cast<double>(sum);
+    total += static_cast<double>(sum_of(count, [g](std::int64_t i) { return g[i] * g[i]; }));
   });
   *static_cast<float*>(k.out[0].data) = static_cast<float>(total);
 }

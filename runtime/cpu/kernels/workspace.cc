@@ -7,14 +7,15 @@
 #include <numbers>
 
 #include "runtime/cpu/kernels/matrix_product.h"
+#include "sim/base/error.h"
 
 namespace orrery {
 namespace {
 
 constexpr std::size_t alignment = 64;
 
-std::unique_ptr<MatrixProducts> products_of(MatrixLibrary library) {
-  return library == MatrixLibrary::onednn ? onednn_products() : eigen_products();
+std::unique_ptr<MatrixProducts> products_of(MatrixLibrary library, Isa isa) {
+  return library == MatrixLibrary::onednn ? onednn_products() : eigen_products(isa);
 }
 
 // Radians a position of pair i, as Llama 3.1 stretches them (see Rotary).
@@ -28,13 +29,15 @@ double angular_speed(const Rotary& r, std::int64_t i, std::int64_t head_dim) {
 
 }  // namespace
 
-bool available(MatrixLibrary library) { return products_of(library) != nullptr; }
+bool available(MatrixLibrary library) { return products_of(library, Isa::portable) != nullptr; }
 
 MatrixLibrary fastest_matrix_library() {
   return available(MatrixLibrary::onednn) ? MatrixLibrary::onednn : MatrixLibrary::eigen;
 }
 
-Workspace::Workspace(MatrixLibrary library) : products_(products_of(library)) {}
+Workspace::Workspace(MatrixLibrary library, Isa isa) : isa_(isa), products_(products_of(library, isa)) {
+  ORRERY_CHECK(products_ != nullptr && supported(isa));
+}
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace::~Workspace() = default;
 

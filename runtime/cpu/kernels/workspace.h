@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/cpu/kernels/isa.h"
 #include "runtime/kernel.h"
 
 namespace orrery {
@@ -18,11 +19,12 @@ MatrixLibrary fastest_matrix_library();
 
 class Workspace {
  public:
-  explicit Workspace(MatrixLibrary = fastest_matrix_library());
+  explicit Workspace(MatrixLibrary = fastest_matrix_library(), Isa = best_isa());
   Workspace(Workspace&&) noexcept;
   ~Workspace();
 
   MatrixProducts& products() { return *products_; }
+  Isa isa() const { return isa_; }
 
   // Scratch for n floats, not initialised, 64-byte aligned, until the next start().
   float* floats(std::int64_t n);
@@ -48,6 +50,7 @@ class Workspace {
     std::vector<float> values;
   };
 
+  Isa isa_;
   std::unique_ptr<MatrixProducts> products_;
   Block block_;
   std::size_t size_ = 0, used_ = 0;

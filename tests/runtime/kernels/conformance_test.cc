@@ -3,11 +3,18 @@
 namespace orrery::test {
 namespace {
 
-std::vector<MatrixLibrary> libraries() {
-  std::vector<MatrixLibrary> found;
+// Every matrix library and every instruction set that this machine has, by turns.
+std::vector<std::pair<MatrixLibrary, Isa>> ways() {
+  std::vector<std::pair<MatrixLibrary, Isa>> found;
   for (const MatrixLibrary library : {MatrixLibrary::onednn, MatrixLibrary::eigen})
-    if (available(library)) found.push_back(library);
+    for (const Isa isa : {Isa::portable, Isa::avx2, Isa::avx512})
+      if (available(library) && supported(isa)) found.emplace_back(library, isa);
   return found;
+}
+
+std::string label(const Invocation& v, std::pair<MatrixLibrary, Isa> way) {
+  return v.label + ", library " + std::to_string(static_cast<int>(way.first)) + ", instruction set " +
+         std::to_string(static_cast<int>(way.second));
 }
 
 TEST(KernelCases, CoverEveryKernel) {
@@ -17,18 +24,18 @@ TEST(KernelCases, CoverEveryKernel) {
 }
 
 TEST(KernelCases, AgreeWithTheReference) {
-  for (const MatrixLibrary library : libraries())
+  for (const auto& way : ways())
     for (const Invocation& v : kernel_cases()) {
-      HostDevice device(library);
-      EXPECT_TRUE(agrees(v, device)) << v.label << ", library " << static_cast<int>(library);
+      HostDevice device(way.first, way.second);
+      EXPECT_TRUE(agrees(v, device)) << label(v, way);
     }
 }
 
 TEST(KernelCases, AgreeWithTheReferenceInBf16) {
-  for (const MatrixLibrary library : libraries())
+  for (const auto& way : ways())
     for (const Invocation& v : kernel_cases()) {
-      HostDevice device(library);
-      EXPECT_TRUE(agrees(in_bf16(v), device)) << v.label << ", library " << static_cast<int>(library);
+      HostDevice device(way.first, way.second);
+      EXPECT_TRUE(agrees(in_bf16(v), device)) << label(v, way);
     }
 }
 

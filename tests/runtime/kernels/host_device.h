@@ -12,7 +12,8 @@ namespace orrery::test {
 
 class HostDevice final : public Device {
  public:
-  explicit HostDevice(MatrixLibrary library = fastest_matrix_library()) : workspace_(library) {}
+  explicit HostDevice(MatrixLibrary library = fastest_matrix_library(), Isa isa = best_isa())
+      : workspace_(library, isa) {}
 
   void* allocate(std::size_t bytes) override {
     return memory_.emplace_back(std::make_unique<std::byte[]>(bytes)).get();
