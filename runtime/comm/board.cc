@@ -50,6 +50,12 @@ Life Board::life(std::uint32_t rank) const { return entry(rank).life.load(); }
 std::int32_t Board::process(std::uint32_t rank) const { return entry(rank).process.load(); }
 std::uint64_t Board::heart(std::uint32_t rank) const { return entry(rank).heart.load(); }
 
+void Board::mirror(std::uint32_t rank, Life life, std::uint64_t heart, const Waiting& waiting) {
+  entry(rank).heart.store(heart);
+  set_waiting(rank, waiting);
+  entry(rank).life.store(life);
+}
+
 void Board::set_waiting(std::uint32_t rank, const Waiting& w) {
   Entry& e = entry(rank);
   std::uint64_t copy[words];

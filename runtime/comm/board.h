@@ -37,6 +37,9 @@ class Board {
   std::int32_t process(std::uint32_t rank) const;  // its id; 0: on another machine
   std::uint64_t heart(std::uint32_t rank) const;
 
+  // What another machine's board says of a rank there.
+  void mirror(std::uint32_t rank, Life, std::uint64_t heart, const Waiting&);
+
   void set_waiting(std::uint32_t rank, const Waiting&);
   Waiting waiting(std::uint32_t rank) const;
 

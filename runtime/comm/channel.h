@@ -74,6 +74,8 @@ class Channel {
   // When progress() can go on without that the rank's bell rings: never, at a time (now_ns()), or must_poll:
   // nobody will say.
   virtual std::int64_t wake_at() const = 0;
+  // progress() wants to be called this often (nanoseconds) even when no message is under way.
+  virtual std::int64_t attend_every() const { return never; }
 };
 
 // Throws DeviceError: the ends of a message name different meetings, or different lengths.

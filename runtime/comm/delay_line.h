@@ -26,6 +26,7 @@ class DelayLine final : public Channel {
   void receive(const Incoming&) override;
   bool progress() override;
   std::int64_t wake_at() const override;
+  std::int64_t attend_every() const override { return under_->attend_every(); }
 
  private:
   struct Held {

@@ -42,6 +42,7 @@ class Engine::Driver {
 
  private:
   void background();
+  bool progress();
   void turn(int patience);
   void idle(std::uint32_t key, int patience);
   void tell(bool waiting);
@@ -105,38 +106,43 @@ void Engine::Driver::wait(std::span<const Point> any) {
 
 void Engine::Driver::background() {
   prctl(PR_SET_TIMERSLACK, 1000UL);  // ns
+  const std::int64_t attend = channel_.attend_every();
+  const auto mine = [this] { return !stop_.load() && waiting_.load() == 0 && !queues_.empty() && !failed(); };
   while (!stop_.load()) {
     const std::uint32_t key = work_.key();
-    const auto mine = [this] {
-      return !stop_.load() && waiting_.load() == 0 && !queues_.empty() && !failed();
-    };
     if (mine() && seat_.try_lock()) {
       while (mine()) turn(patience_background);
       seat_.unlock();
       news_.ring();
-    } else {
-      work_.sleep(key);
+      continue;
     }
+    work_.sleep(key, attend == Channel::never ? -1 : attend);
+    if (attend != Channel::never && seat_.try_lock()) {
+      progress();
+      seat_.unlock();
+      news_.ring();
+    }
+  }
+}
+
+bool Engine::Driver::progress() {
+  try {
+    return channel_.progress();
+  } catch (const DeviceError& e) {
+    board_.abort(e.what());
+    return true;
   }
 }
 
 void Engine::Driver::turn(int patience) {
   const std::uint32_t key = bell_.key();
-  try {
-    const bool arrived = channel_.progress();
-    const bool moved = queues_.turn();
-    if (arrived || moved) {
-      idle_turns_ = 0;
-      if (told_) tell(false);
-      if (moved) news_.ring();
-      return;
-    }
-  } catch (const DeviceError& e) {
-    board_.abort(e.what());
-    news_.ring();
-    return;
-  }
-  idle(key, patience);
+  const bool arrived = progress();
+  if (failed()) return;
+  const bool moved = queues_.turn();
+  if (moved) news_.ring();
+  if (!arrived && !moved) return idle(key, patience);
+  idle_turns_ = 0;
+  if (told_) tell(false);
 }
 
 void Engine::Driver::idle(std::uint32_t key, int patience) {

@@ -36,6 +36,7 @@ class Faulty final : public Channel {
   void receive(const Incoming&) override;
   bool progress() override;
   std::int64_t wake_at() const override;
+  std::int64_t attend_every() const override { return under_->attend_every(); }
 
  private:
   struct Held {

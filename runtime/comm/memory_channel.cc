@@ -33,11 +33,13 @@ struct MemoryChannel::Lane {
   bool idle() const { return sending.empty() && receiving.empty(); }
 };
 
-MemoryChannel::MemoryChannel(Region& region, std::uint32_t rank, std::uint32_t first_rank)
+MemoryChannel::MemoryChannel(Region& region, std::uint32_t rank, std::vector<std::uint32_t> names)
     : region_(region),
       rank_(rank),
-      first_rank_(first_rank),
-      lanes_(std::size_t{region.ranks()} * lane_count) {}
+      names_(std::move(names)),
+      lanes_(std::size_t{region.ranks()} * lane_count) {
+  for (auto r = static_cast<std::uint32_t>(names_.size()); r < region.ranks(); ++r) names_.push_back(r);
+}
 
 MemoryChannel::~MemoryChannel() = default;
 
@@ -124,8 +126,7 @@ bool MemoryChannel::pull(std::uint32_t peer, std::uint32_t number, Lane& lane) {
     if (ring.written.load() == read) break;
     const Ring::Head& head = ring.heads[read % Ring::slots];
     if (r.received == 0)
-      check_agreement(first_rank_ + rank_, first_rank_ + peer, m.signature, head.signature, m.bytes,
-                      head.message_bytes);
+      check_agreement(names_[rank_], names_[peer], m.signature, head.signature, m.bytes, head.message_bytes);
     const std::byte* const source =
         head.direct ? region_.arena(peer).base() + head.offset : ring.data[read % Ring::slots];
     const std::size_t bytes = std::min(head.bytes - lane.bitten, bite);

@@ -12,8 +12,8 @@ namespace orrery::comm {
 
 class MemoryChannel final : public Channel {
  public:
-  // `rank` and peers: of the region. `first_rank`: the world's rank of the region's rank 0, for messages.
-  MemoryChannel(Region&, std::uint32_t rank, std::uint32_t first_rank = 0);
+  // `rank` and peers: of the region. `names`: the world's ranks of them, for errors; empty: the same.
+  MemoryChannel(Region&, std::uint32_t rank, std::vector<std::uint32_t> names = {});
   ~MemoryChannel() override;
 
   void send(const Outgoing&) override;
@@ -31,7 +31,8 @@ class MemoryChannel final : public Channel {
   Lane& busy(std::uint32_t peer, Stream);
 
   Region& region_;
-  std::uint32_t rank_, first_rank_;
+  std::uint32_t rank_;
+  std::vector<std::uint32_t> names_;
   std::vector<Lane> lanes_;          // by peer and lane
   std::vector<std::uint32_t> busy_;  // indices of lanes with something queued
 };

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -46,7 +47,7 @@ class Watchdog::Watch {
   void look();
   void look_at(Other&);
   void look_at_own_wait();
-  void attach(Other&);
+  bool has_died(Other&) const;
   bool pause();
 
   const std::uint32_t rank_;
@@ -99,10 +100,14 @@ void Watchdog::Watch::look() {
   look_at_own_wait();
 }
 
-void Watchdog::Watch::attach(Other& other) {
+// Whether the process that plays a running rank has ended; it may have before this looked for the first time.
+bool Watchdog::Watch::has_died(Other& other) const {
   const std::int32_t process = board_.process(other.rank);
-  if (other.process < 0 && process > 0 && process != getpid())
-    other.process = static_cast<int>(syscall(SYS_pidfd_open, process, 0));
+  if (process == 0 || process == getpid()) return false;
+  if (other.process < 0) other.process = static_cast<int>(syscall(SYS_pidfd_open, process, 0));
+  if (other.process < 0) return errno == ESRCH;
+  pollfd ended{other.process, POLLIN, 0};
+  return poll(&ended, 1, 0) == 1;
 }
 
 void Watchdog::Watch::look_at(Other& other) {
@@ -111,9 +116,7 @@ void Watchdog::Watch::look_at(Other& other) {
     other.process = -1;
     return;
   }
-  attach(other);
-  pollfd ended{other.process, POLLIN, 0};
-  if (other.process >= 0 && poll(&ended, 1, 0) == 1 && board_.life(other.rank) == Life::running) {
+  if (has_died(other) && board_.life(other.rank) == Life::running) {
     board_.abort("rank " + std::to_string(other.rank) + " (process " +
                  std::to_string(board_.process(other.rank)) + ") has died" + who_waits(board_));
     return;

@@ -27,18 +27,20 @@ inline constexpr Bytes test_arena{256 << 20};
 // One rank: its engine and a way to allocate what messages hold.
 class Rank {
  public:
-  Rank(Region& region, std::uint32_t number, Channel& channel, EngineOptions options)
+  // `number` of the world, `local` of the region.
+  Rank(Region& region, std::uint32_t number, std::uint32_t local, Channel& channel, EngineOptions options)
       : rank(number),
         region_(region),
-        engine(rank, channel, region.bell(rank), region.board(), region.arena(rank), options) {
-    std::vector<std::uint32_t> all(region.ranks());
+        arena_(region.arena(local)),
+        engine(rank, channel, region.bell(local), region.board(), arena_, options) {
+    std::vector<std::uint32_t> all(size());
     std::iota(all.begin(), all.end(), 0U);
     world = engine.open_group(0, all);
   }
-  std::uint32_t size() const { return region_.ranks(); }
+  std::uint32_t size() const { return region_.board().world(); }
   template <class T>
   T* allocate(std::int64_t count) {
-    return reinterpret_cast<T*>(region_.arena(rank).allocate(static_cast<std::size_t>(count) * sizeof(T)));
+    return reinterpret_cast<T*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(T)));
   }
   // Returns when all ranks have called it.
   void barrier() {
@@ -52,6 +54,7 @@ class Rank {
 
  private:
   Region& region_;
+  Arena& arena_;
   std::uint32_t barriers_ = 1'000'000;
 
  public:
@@ -114,7 +117,7 @@ inline std::vector<std::string> errors_of(const Play& play, const std::function<
     if (play.wrap) channel = play.wrap(std::move(channel), r);
     try {
       const Watchdog watchdog(r, region.board(), play.watchdog);
-      Rank rank(region, r, *channel, play.options);
+      Rank rank(region, r, r, *channel, play.options);
       body(rank);
       rank.barrier();
     } catch (const DeviceError& e) {
