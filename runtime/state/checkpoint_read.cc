@@ -92,10 +92,10 @@ void CheckpointReader::check_tiling(const std::string& path) const {
 
 std::span<const CheckpointReader::Stored> CheckpointReader::stored(State state,
                                                                    std::string_view tensor) const {
-  const auto range = std::ranges::equal_range(stored_, std::pair(state, tensor), {}, [](const Stored& s) {
-    return std::pair<State, std::string_view>(s.state, s.slice.tensor);
-  });
-  return {range.begin(), range.end()};
+  using Key = std::pair<State, std::string_view>;
+  const auto key = [](const Stored& s) { return Key(s.state, s.slice.tensor); };
+  return {std::ranges::lower_bound(stored_, Key(state, tensor), {}, key),
+          std::ranges::upper_bound(stored_, Key(state, tensor), {}, key)};
 }
 
 bool CheckpointReader::has(State state) const {

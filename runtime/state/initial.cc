@@ -1,5 +1,6 @@
 #include "runtime/state/initial.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/state/hash64.h"
@@ -82,19 +83,16 @@ void InitialWeights::read(const Slice& slice, std::span<float> to) const {
   const auto found = tensors_.find(slice.tensor);
   ORRERY_CHECK(found != tensors_.end() && std::ssize(to) == slice.elements());
   const Tensor& tensor = found->second;
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    if (tensor.deviation == 0) {
-      to[i] = tensor.value;
-      continue;
+  if (tensor.deviation == 0) return std::fill(to.begin(), to.end(), tensor.value);
+  std::size_t next = 0;
+  for (std::int64_t row = slice.row; row < slice.row + slice.rows; ++row)
+    for (std::int64_t column = slice.column; column < slice.column + slice.columns; ++column) {
+      constexpr std::uint64_t step = 0x9e3779b97f4a7c15;  // of SplitMix64
+      const auto element = static_cast<std::uint64_t>(row * tensor.columns + column);
+      const std::uint64_t bits = mix(tensor.key + element * step);
+      const double uniform = (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53;
+      to[next++] = static_cast<float>(tensor.deviation * normal_quantile(uniform));
     }
-    const std::int64_t at = static_cast<std::int64_t>(i);
-    const std::int64_t element =
-        (slice.row + at / slice.columns) * tensor.columns + slice.column + at % slice.columns;
-    constexpr std::uint64_t step = 0x9e3779b97f4a7c15;  // of SplitMix64
-    const std::uint64_t bits = mix(tensor.key + static_cast<std::uint64_t>(element) * step);
-    const double uniform = (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53;
-    to[i] = static_cast<float>(tensor.deviation * normal_quantile(uniform));
-  }
 }
 
 }  // namespace orrery
