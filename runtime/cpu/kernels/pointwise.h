@@ -62,7 +62,8 @@ ORRERY_HOST_DEVICE float fast_exp(float x) {
 ORRERY_HOST_DEVICE float sigmoid(float x) { return 1.0F / (1.0F + fast_exp(-x)); }
 
 // The standard normal distribution and its density. erfc(z) = exp(-z^2) t P(t), t = 1 / (1 + 0.3275911 z) as
-// Abramowitz & Stegun 7.1.26, with a minimax polynomial of degree 7: relative error 1e-7 for z in 0 ... 9.3.
+// Abramowitz & Stegun 7.1.26, with a minimax polynomial of degree 7: relative error 1e-7 for z in 0 ... 9.3,
+// before rounding.
 struct Normal {
   float distribution, density;
 };

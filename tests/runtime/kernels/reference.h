@@ -13,8 +13,8 @@ namespace orrery::test {
 struct Tensor {
   DType dtype = DType::fp32;
   std::int64_t rows = 0, columns = 0;
-  std::vector<double> values;  // representable in dtype; none: an operand that is not given
-  bool exact = false;          // fp32 in bf16 mode, too
+  std::vector<double> values{};  // representable in dtype; none: an operand that is not given
+  bool exact = false;            // fp32 in bf16 mode, too
 
   explicit operator bool() const { return !values.empty(); }
   double& at(std::int64_t r, std::int64_t c) { return values[static_cast<std::size_t>(r * columns + c)]; }
@@ -32,13 +32,13 @@ struct SegmentValues {
 };
 
 struct Invocation {
-  std::string label;
+  std::string label{};
   KernelName kernel = KernelName::zero;
-  KernelAttributes attributes;
-  StepArguments step;
-  std::array<Tensor, 4> in;
-  std::array<Tensor, 3> out;  // before; what the kernel does not write stays
-  std::vector<SegmentValues> segments;
+  KernelAttributes attributes{};
+  StepArguments step{};
+  std::array<Tensor, 4> in{};
+  std::array<Tensor, 3> out{};  // before; what the kernel does not write stays
+  std::vector<SegmentValues> segments{};
 };
 
 // Computes the invocation: `out` and `segments` become what they are after it. Results are not rounded.
