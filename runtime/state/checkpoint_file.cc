@@ -16,7 +16,7 @@ std::uint64_t read_count(const Reader& r, std::string_view key) {
 CheckpointInfo read_info(const Reader& r) {
   CheckpointInfo info;
   info.step = read_count(r, "step");
-  info.seed = read_digest(r, "seed");
+  info.seed = read_count(r, "seed");
   const Reader data = r.object("data");
   info.sequences = read_count(data, "sequences");
   info.dataset = data.string("path");
@@ -25,9 +25,9 @@ CheckpointInfo read_info(const Reader& r) {
   info.model = read_model(r.object("model"));
   if (!info.model.unpriced.empty())
     r.fail_at("model", "a dense decoder, without " + info.model.unpriced.front());
-  info.training = read_training(r.object("training"));
+  info.training = read_training(r.object("train"));
   info.plan = read_plan(r.object("plan"));
-  info.settings = r.part("settings").value();
+  info.settings = r.object("settings").value();
   return info;
 }
 
@@ -49,12 +49,12 @@ std::string write_checkpoint_file(const CheckpointFile& c) {
     shards.push(Json::object({{"file", s.name}, {"bytes", s.size}, {"header", hex(s.header_digest)}}));
   return Json::object({{"schema", "orrery.checkpoint/1"},
                        {"step", static_cast<std::int64_t>(i.step)},
-                       {"seed", hex(i.seed)},
+                       {"seed", static_cast<std::int64_t>(i.seed)},
                        {"data", Json::object({{"sequences", static_cast<std::int64_t>(i.sequences)},
                                               {"path", i.dataset},
                                               {"digest", hex(i.dataset_digest)}})},
                        {"model", write_model(i.model)},
-                       {"training", write_training(i.training)},
+                       {"train", write_training(i.training)},
                        {"plan", write_plan(i.plan)},
                        {"settings", i.settings},
                        {"shards", std::move(shards)}})

@@ -65,7 +65,8 @@ void members_of(const Json& schema, std::set<std::string>& out) {
 }
 
 TEST_F(FormatsPage, NamesEveryMember) {
-  for (const std::string kind : {"scenario", "plan", "model", "cluster", "device", "calibration", "runs", "defaults"}) {
+  for (const std::string kind :
+       {"scenario", "plan", "model", "cluster", "device", "calibration", "checkpoint", "runs", "defaults"}) {
     const std::string path = "scenarios/schema/" + kind + ".schema.json";
     std::set<std::string> members;
     members_of(parse_json(DiskFiles().text(path), path), members);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "runtime/state/checkpoint_file.h"
 #include "runtime/state/half.h"
 #include "sim/model/read.h"
@@ -213,6 +216,26 @@ TEST_F(OneCheckpoint, LatestPassesOverWhatIsDamaged) {
       (std::vector<std::string>{"step-000060", "step-000070", "step-000080", "step-1000000", "step-x"}));
   std::filesystem::rename(directory / "step-000060", directory / "step-000065");
   EXPECT_EQ(checkpoints.list()[0].problem, "it is of another step");
+}
+
+// Ranks that are threads of one process write, and read with a reader each.
+TEST_F(OneCheckpoint, RanksMayBeThreads) {
+  Checkpoints checkpoints(disk, directory.path());
+  const World wide(w.model, testing::plan({.tp = 2, .dp = 2}, Zero::full));
+  const auto each_rank = [&](auto work) {
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < wide.plan.ranks(); ++rank) threads.emplace_back(work, rank);
+    for (std::thread& t : threads) t.join();
+  };
+  checkpoints.begin(60);
+  each_rank([&](int rank) {
+    checkpoints.write_shard(w.model, 60, static_cast<std::uint32_t>(rank),
+                            testing::RankState(wide, rank).owned);
+  });
+  checkpoints.commit(testing::info(wide, 60), 4);
+  std::atomic<std::int64_t> different = 0;
+  each_rank([&](int) { different += testing::differences(CheckpointReader(directory / "step-000060"), w); });
+  EXPECT_EQ(different, 0);
 }
 
 TEST_F(OneCheckpoint, NoDirectoryIsNoCheckpoint) {

@@ -39,7 +39,7 @@ struct RankState {
 inline CheckpointInfo info(const World& world, std::uint64_t step) {
   CheckpointInfo i;
   i.step = step;
-  i.seed = 0xffffffffffffffff;
+  i.seed = INT64_MAX;
   i.sequences = step * 8;
   i.dataset = "data/\"text\"";
   i.dataset_digest = 12345;
