@@ -140,6 +140,23 @@ TEST_F(OneCheckpoint, Messages) {
   EXPECT_EQ(error(), json + ":2: /schema: expected \"orrery.checkpoint/1\", found \"orrery.checkpoint/2\"");
 }
 
+// A reader verifies what it reads, no more.
+TEST_F(OneCheckpoint, DamageIsFoundWhereItIsRead) {
+  std::string damaged = get_file(shard);
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  put_file(shard, damaged);
+  const CheckpointReader reader(path);
+  std::vector<std::string> broken;
+  for (const State state : {State::weight, State::first_moment, State::second_moment})
+    for (const CanonicalTensor& t : canonical_tensors(w.model)) {
+      std::vector<float> values(static_cast<std::size_t>(t.rows * t.columns));
+      if (error_of([&] { reader.read(state, t.whole(), values); }) != "no error")
+        broken.push_back(std::string(name(state)) + " " + t.name);
+    }
+  ASSERT_EQ(broken.size(), 1u);
+  EXPECT_TRUE(broken[0].starts_with("second_moment ")) << broken[0];
+}
+
 TEST_F(OneCheckpoint, MissingAndDoubleSlicesAreFound) {
   const std::string whole = get_file(json);
   CheckpointFile file = read_checkpoint_file(whole, json);
