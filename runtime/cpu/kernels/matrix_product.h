@@ -31,7 +31,7 @@ struct Product {
 
 class MatrixProducts {
  public:
-  virtual ~MatrixProducts() = default;
+  virtual ~MatrixProducts();
   // False, and nothing done, if these element types are not supported; fp32 of everything always is.
   virtual bool run(const Product&) = 0;
 };

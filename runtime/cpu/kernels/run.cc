@@ -42,6 +42,8 @@ void run(const Kernel& kernel, Workspace& workspace) {
   ORRERY_FOR_EACH_ISA(ORRERY_RUN)
 }
 
+MatrixProducts::~MatrixProducts() = default;
+
 std::unique_ptr<MatrixProducts> eigen_products(Isa isa) {
 #define ORRERY_EIGEN(name) \
   if (isa == Isa::name) return name::eigen_products();
