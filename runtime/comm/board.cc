@@ -11,25 +11,25 @@ namespace {
 
 constexpr std::size_t words = sizeof(Waiting) / 8;
 static_assert(sizeof(Waiting) % 8 == 0);
-constexpr std::size_t reason_bytes = 4000;
-
-enum AbortState : std::uint32_t { going, being_written, aborting };
+constexpr std::size_t reason_bytes = 2000;
 
 }  // namespace
 
-// A rank writes only its own. `waiting` is a sequence lock (Boehm, 2012): a reader retries while the version
-// is odd or has changed, and gives up when the writer may have died in between.
+// A rank writes only its own, so one that is killed as it writes holds up no other. `waiting` is a sequence
+// lock (Boehm, 2012): a reader retries while the version is odd or has changed, and gives up when the writer
+// may have died in between.
 struct Board::Entry {
   alignas(64) std::atomic<Life> life;
   std::atomic<std::int32_t> process;
   std::atomic<std::uint64_t> heart;
   std::atomic<std::uint32_t> version;
   std::atomic<std::uint64_t> waiting[words];
+  std::atomic<bool> has_reason;
+  char reason[reason_bytes];
 };
 
 struct Board::Shared {
-  alignas(64) std::atomic<std::uint32_t> state;
-  char reason[reason_bytes];
+  alignas(64) std::atomic<std::uint32_t> stopped_by;  // 1 + the rank whose reason stands; 0: none
   Entry entries[1];
 };
 
@@ -76,16 +76,21 @@ Waiting Board::waiting(std::uint32_t rank) const {
   return {};
 }
 
-void Board::abort(std::string_view reason) {
-  std::uint32_t expected = going;
-  if (shared_->state.compare_exchange_strong(expected, being_written)) {
-    std::copy_n(reason.data(), std::min(reason.size(), reason_bytes - 1), shared_->reason);
-    shared_->state.store(aborting);
+void Board::abort(std::uint32_t rank, std::string_view reason) {
+  Entry& e = entry(rank);
+  if (!e.has_reason.exchange(true)) {
+    std::copy_n(reason.data(), std::min(reason.size(), reason_bytes - 1), e.reason);
+    std::uint32_t nobody = 0;
+    shared_->stopped_by.compare_exchange_strong(nobody, rank + 1);
   }
   for (Bell& bell : bells_) bell.ring();
 }
 
-bool Board::aborted() const { return shared_->state.load(std::memory_order_acquire) == aborting; }
-std::string Board::reason() const { return aborted() ? shared_->reason : ""; }
+bool Board::aborted() const { return shared_->stopped_by.load() != 0; }
+
+std::string Board::reason() const {
+  const std::uint32_t by = shared_->stopped_by.load();
+  return by == 0 ? "" : entry(by - 1).reason;
+}
 
 }  // namespace orrery::comm

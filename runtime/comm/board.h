@@ -43,8 +43,8 @@ class Board {
   void set_waiting(std::uint32_t rank, const Waiting&);
   Waiting waiting(std::uint32_t rank) const;
 
-  // The first reason stands. Wakes every rank of this machine.
-  void abort(std::string_view reason);
+  // `rank`, of this process, stops all. The first reason stands. Wakes every rank of this machine.
+  void abort(std::uint32_t rank, std::string_view reason);
   bool aborted() const;
   std::string reason() const;
 

@@ -129,7 +129,7 @@ bool Engine::Driver::progress() {
   try {
     return channel_.progress();
   } catch (const DeviceError& e) {
-    board_.abort(e.what());
+    board_.abort(rank_, e.what());
     return true;
   }
 }

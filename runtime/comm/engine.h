@@ -43,7 +43,7 @@ struct Times {
   std::int64_t start = 0, end = 0;
 };
 
-struct EngineOptions {
+struct EngineOptions {       // equal on all ranks
   bool fixed_order = false;  // sums in rank order: the bits do not depend on counts and pieces either
 };
 
@@ -51,7 +51,7 @@ class Engine {
  public:
   // `rank` is the world's. The bell is the one that the channel's peers ring; scratch is taken from `arena`.
   Engine(std::uint32_t rank, Channel&, Bell&, Board&, Arena&, EngineOptions = {});
-  ~Engine();
+  ~Engine();  // abandons what has not ended
 
   // Members are world ranks, `id` the world's name of the group. Returns the index for Communication::group.
   std::uint32_t open_group(std::uint32_t id, std::span<const std::uint32_t> members);

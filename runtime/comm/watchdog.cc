@@ -117,16 +117,16 @@ void Watchdog::Watch::look_at(Other& other) {
     return;
   }
   if (has_died(other) && board_.life(other.rank) == Life::running) {
-    board_.abort("rank " + std::to_string(other.rank) + " (process " +
-                 std::to_string(board_.process(other.rank)) + ") has died" + who_waits(board_));
+    board_.abort(rank_, "rank " + std::to_string(other.rank) + " (process " +
+                            std::to_string(board_.process(other.rank)) + ") has died" + who_waits(board_));
     return;
   }
   const std::uint64_t heart = board_.heart(other.rank);
   other.missed = heart == other.heart ? other.missed + 1 : 0;
   other.heart = heart;
   if (other.missed * options_.beat_ms > options_.silence_ms)
-    board_.abort("rank " + std::to_string(other.rank) + " does not answer: no heartbeat for " +
-                 seconds(options_.silence_ms) + who_waits(board_));
+    board_.abort(rank_, "rank " + std::to_string(other.rank) + " does not answer: no heartbeat for " +
+                            seconds(options_.silence_ms) + who_waits(board_));
 }
 
 void Watchdog::Watch::look_at_own_wait() {
@@ -139,10 +139,10 @@ void Watchdog::Watch::look_at_own_wait() {
   const bool left = board_.life(static_cast<std::uint32_t>(peer)) == Life::finished;
   waited_for_left_ = left ? waited_for_left_ + 1 : 0;
   if (waited_for_left_ > patience_with_left)
-    board_.abort("rank " + std::to_string(peer) + " has left" + who_waits(board_));
+    board_.abort(rank_, "rank " + std::to_string(peer) + " has left" + who_waits(board_));
   if (now_ns() - w.since > options_.wait_ms * 1'000'000)
-    board_.abort("no progress for " + seconds(options_.wait_ms) + ": " + culprit(board_, rank_) +
-                 who_waits(board_));
+    board_.abort(rank_, "no progress for " + seconds(options_.wait_ms) + ": " + culprit(board_, rank_) +
+                            who_waits(board_));
 }
 
 Watchdog::Watchdog(std::uint32_t rank, Board& board, WatchdogOptions options)

@@ -81,7 +81,7 @@ void Mirror::read(const std::vector<char>& packet) {
     std::memcpy(&line, packet.data() + at, sizeof line);
     board_.mirror(line.rank, line.life, line.heart, line.waiting);
   }
-  if (packet[0] != '\0') board_.abort(packet.data());
+  if (packet[0] != '\0') board_.abort(local_.front(), packet.data());
 }
 
 void Mirror::flush() {
