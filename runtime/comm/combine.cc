@@ -39,21 +39,23 @@ struct Max {
   }
 };
 
-// `to` may be `with`; the loop has no other dependence between iterations.
+// `to` may be `with`, which a compiler that vectorizes must know to be the very same or apart.
 template <class Type, class Operation>
 [[gnu::always_inline]] inline void loop(std::byte* to, const std::byte* with, const std::byte* incoming,
                                         std::size_t bytes) {
   using Element = typename Type::Element;
-  auto* out = reinterpret_cast<Element*>(to);
-  const auto* a = reinterpret_cast<const Element*>(with);
-  const auto* b = reinterpret_cast<const Element*>(incoming);
-#if defined(__clang__)
-#pragma clang loop vectorize(assume_safety)
-#else
-#pragma GCC ivdep
-#endif
-  for (std::size_t i = 0; i < bytes / sizeof(Element); ++i)
-    out[i] = Type::narrow(Operation::of(Type::widen(a[i]), Type::widen(b[i])));
+  auto* __restrict out = reinterpret_cast<Element*>(to);
+  const auto* __restrict b = reinterpret_cast<const Element*>(incoming);
+  const std::size_t n = bytes / sizeof(Element);
+  const auto one = [](Element x, Element y) {
+    return Type::narrow(Operation::of(Type::widen(x), Type::widen(y)));
+  };
+  if (to == with) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = one(out[i], b[i]);
+  } else {
+    const auto* __restrict a = reinterpret_cast<const Element*>(with);
+    for (std::size_t i = 0; i < n; ++i) out[i] = one(a[i], b[i]);
+  }
 }
 
 using Kernel = void (*)(std::byte*, const std::byte*, const std::byte*, std::size_t);

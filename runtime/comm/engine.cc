@@ -20,7 +20,7 @@ constexpr std::int64_t report_after = 20'000'000;    // ns without progress, the
 constexpr std::int64_t longest_sleep = 200'000'000;  // ns; of a bell that should ring
 constexpr std::int64_t spin_before =
     100'000;  // ns; sleeps end late, so the rest of a wait for a time is spun
-constexpr std::int64_t poll_least = 10'000, poll_most = 1'000'000, poll_share = 33;  // of the time waited
+constexpr std::int64_t poll_least = 10'000, poll_most = 2'000'000, poll_share = 33;  // of the time waited
 
 }  // namespace
 
