@@ -36,7 +36,7 @@ inline constexpr std::array<std::string_view, 3> state_words{"weight", "first_mo
 constexpr std::string_view name(State s) { return state_words[static_cast<std::size_t>(s)]; }
 
 struct CheckpointInfo {
-  std::uint64_t step = 0;  // taken so far; the next is number `step`, from 0
+  std::uint64_t step = 0;       // taken so far; the next is number `step`, from 0
   std::uint64_t seed = 0;       // below 2^63
   std::uint64_t sequences = 0;  // of the training data, consumed so far
   std::string dataset;
