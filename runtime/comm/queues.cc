@@ -8,6 +8,12 @@
 namespace orrery::comm {
 namespace {
 
+// The lane on which both ends of a message meet: that of the stream that sends.
+Stream message_lane(Stream s) {
+  if (s == Stream::receive_previous) return Stream::send_next;
+  return s == Stream::receive_next ? Stream::send_previous : s;
+}
+
 Apply apply_of(const Communication& c) {
   if (c.kind != Kind::all_reduce && c.kind != Kind::reduce_scatter) return Apply::copy;
   return c.reduction == Reduction::sum ? Apply::sum : Apply::max;
@@ -73,7 +79,8 @@ bool Queues::turn() {
 
 void Queues::start(Entry& e, Scratch& scratch) {
   e.start = now_ns();
-  e.call = std::make_unique<Call>(channel_, e.lane, *e.group, signature(e.what, *e.group), scratch);
+  e.call =
+      std::make_unique<Call>(channel_, message_lane(e.lane), *e.group, signature(e.what, *e.group), scratch);
   e.task = carry_out(*e.call, e.what.kind, e.what.transfers, fixed_order_);
   e.task.handle().resume();
 }

@@ -15,9 +15,9 @@ namespace {
 // The progress thread must get the processor from a thread that computes, at once.
 constexpr int compute_niceness = 5;
 
-bool ready(const DeviceItem& item) {
-  return std::all_of(item.after.begin(), item.after.end(), [](const comm::Point& p) { return p.reached(); });
-}
+bool reached(const comm::Point& p) { return p.reached(); }
+
+bool ready(const DeviceItem& item) { return std::all_of(item.after.begin(), item.after.end(), reached); }
 
 }  // namespace
 
@@ -102,14 +102,14 @@ void CpuDevice::wait_for_news() {
       news_seen_ = news_posted_;
       return;
     }
+    if (drain_ && idle()) return;
     any.push_back({&news_, news_seen_ + 1});
     for (const Queue& queue : queues_) {
       if (queue.items.empty()) continue;
-      for (const comm::Point& p : queue.items.front().after)
-        if (!p.reached()) {
-          any.push_back(p);
-          break;
-        }
+      const auto& after = queue.items.front().after;
+      const auto open = std::find_if_not(after.begin(), after.end(), reached);
+      if (open == after.end()) return;
+      any.push_back(*open);
     }
     for (const comm::Point& p : draining_)
       if (!p.reached()) any.push_back(p);
@@ -117,15 +117,14 @@ void CpuDevice::wait_for_news() {
   engine_.wait_any(any);
 }
 
-bool CpuDevice::idle() {
-  const std::lock_guard lock(mutex_);
+bool CpuDevice::idle() const {
   return std::all_of(queues_.begin(), queues_.end(), [](const Queue& q) { return q.items.empty(); }) &&
-         std::all_of(draining_.begin(), draining_.end(), [](const comm::Point& p) { return p.reached(); });
+         std::all_of(draining_.begin(), draining_.end(), reached);
 }
 
 void CpuDevice::finish() {
   const std::lock_guard lock(mutex_);
-  if (!drain_) return;
+  if (!drain_ || !idle()) return;
   drain_ = false;
   draining_.clear();
   drained_.ring();
@@ -139,7 +138,7 @@ void CpuDevice::work() {
         run_first(*first.queue, *first.item);
         continue;
       }
-      if (idle()) finish();
+      finish();
       {
         const std::lock_guard lock(mutex_);
         if (stop_) return;

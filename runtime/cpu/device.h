@@ -53,7 +53,7 @@ class CpuDevice {
   Ready next();
   void run_first(Queue&, const DeviceItem&);
   void wait_for_news();
-  bool idle();
+  bool idle() const;  // requires the mutex
   void finish();
 
   comm::Engine& engine_;

@@ -51,6 +51,7 @@ void bind_pieces(Kind kind, const InGroup& g, const Operands& o, std::uint32_t c
     switch (kind) {
       case Kind::all_reduce:
       case Kind::broadcast:
+        ORRERY_CHECK(o.reads.empty() || o.read(i).data == to.data);  // in place
         if (to.elements() > 0) pieces.push_back({to.data, to.data, to.elements()});
         break;
       case Kind::reduce_scatter:

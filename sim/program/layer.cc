@@ -205,9 +205,10 @@ void LayerEmitter::linear_backward(OpName name, Tensor weight, Tensor gradient, 
   const bool overlap = plan_.tensor_overlap != TensorOverlap::none;
   const std::uint32_t produced = builder_.last_row(Stream::compute);
   const Tensor whole = gathered(input, gathered_name, false, produced);
-  const Tensor partial = shard_.tp == 1 ? d_in
-                                        : builder_.transient("partial input gradient", Component::workspace,
-                                                             half_, matrix(shard_.tokens(), model_.hidden));
+  const Tensor partial = !shard_.sequence_parallel
+                             ? d_in
+                             : builder_.transient("partial input gradient", Component::workspace, half_,
+                                                  matrix(shard_.tokens(), model_.hidden));
   const std::uint32_t gather = builder_.last_row(Stream::tensor);
   builder_.compute(op(name, Pass::input_gradient), {d_out, weight}, {partial});
   if (!overlap && shard_.sequence_parallel) builder_.after(gather);

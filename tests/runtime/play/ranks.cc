@@ -9,6 +9,7 @@
 
 #include "runtime/comm/board.h"
 #include "runtime/comm/memory_channel.h"
+#include "runtime/comm/watchdog.h"
 #include "runtime/state/half.h"
 #include "runtime/state/initial.h"
 #include "runtime/train/weights.h"
@@ -52,7 +53,7 @@ class Run {
           play(r);
         } catch (const DeviceError& e) {
           ADD_FAILURE() << "rank " << r << ": " << e.what();
-          region_.board().abort(e.what());
+          region_.board().abort(r, e.what());
         }
       });
     for (std::thread& t : threads) t.join();
@@ -61,6 +62,7 @@ class Run {
 
  private:
   void play(std::uint32_t rank) {
+    const comm::Watchdog watchdog(rank, region_.board(), {.wait_ms = 20'000});
     comm::MemoryChannel channel(region_, rank);
     comm::Engine engine(rank, channel, region_.bell(rank), region_.board(), region_.arena(rank));
     CpuBackend backend(engine, region_.arena(rank));
