@@ -41,9 +41,9 @@ void for_each_block(const KernelAttributes& a, std::int64_t sequence, std::int64
 }
 
 // What the passes over blocks share: operands in fp32, and scratch for one block of scores.
-class Pass {
+class BlockPass {
  public:
-  Pass(const Kernel& k, Workspace& workspace)
+  BlockPass(const Kernel& k, Workspace& workspace)
       : a_(k.attributes),
         dropout_(k),
         workspace_(workspace),
@@ -83,9 +83,9 @@ class Pass {
   float* factors_ = nullptr;
 };
 
-class Forward : Pass {
+class Forward : BlockPass {
  public:
-  Forward(const Kernel& k, Workspace& workspace) : Pass(k, workspace) {
+  Forward(const Kernel& k, Workspace& workspace) : BlockPass(k, workspace) {
     sums_ = workspace.floats(query_block * a_.head_dim);
   }
 
@@ -141,9 +141,9 @@ class Forward : Pass {
 
 // With p = exp(scale q k - log-sum-exp), f the factors of dropout and D = sum over columns of core * d core:
 // dV = (p f)^T dO, dS = scale p (f dO V^T - D), dQ = dS K, dK = dS^T Q.
-class Backward : Pass {
+class Backward : BlockPass {
  public:
-  Backward(const Kernel& k, Workspace& workspace) : Pass(k, workspace) {
+  Backward(const Kernel& k, Workspace& workspace) : BlockPass(k, workspace) {
     d_scores_ = workspace.floats(query_block * key_block);
     d_queries_ = workspace.floats(query_block * a_.head_dim);
     d_keys_ = workspace.floats(a_.sequence * a_.head_dim);

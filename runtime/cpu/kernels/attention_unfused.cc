@@ -114,7 +114,7 @@ void softmax(const Kernel& k, Workspace& workspace) {
   const Dropout dropout(k);
   fill(factor_row, s, 1);
   for (std::int64_t r = 0; r < in.rows; ++r) {
-    const std::int64_t query = r % s, square = r / s, seen = a.causal ? query + 1 : s;
+    const std::int64_t query = r % s, seen = a.causal ? query + 1 : s;
     const float* x = read(in, r * s, seen, in_row);
     const float maximum = maximum_of(x, seen);
     float* p = place(k.out[0], r * s, p_row);
@@ -126,7 +126,7 @@ void softmax(const Kernel& k, Workspace& workspace) {
     fill(p + seen, s - seen, 0);
     const float* factor = factor_row;
     if (dropout)
-      factor = dropout.factors(first_element(a, square / a.heads, square % a.heads, query), s, factor_row);
+      factor = dropout.factors(first_element(a, r / s / a.heads, r / s % a.heads, query), s, factor_row);
     if (k.out[1]) {
       float* dropped = place(k.out[1], r * s, dropped_row);
 #pragma omp simd
@@ -134,10 +134,7 @@ void softmax(const Kernel& k, Workspace& workspace) {
       write(k.out[1], r * s, s, dropped);
     }
     write(k.out[0], r * s, s, p);
-    if (!k.out[2]) continue;
-    std::uint8_t* mask = static_cast<std::uint8_t*>(k.out[2].data) + r * s;
-#pragma omp simd
-    for (std::int64_t i = 0; i < s; ++i) mask[i] = factor[i] != 0 ? 1 : 0;
+    if (k.out[2]) write_mask(factor, s, static_cast<std::uint8_t*>(k.out[2].data) + r * s);
   }
 }
 
@@ -153,14 +150,10 @@ void softmax_gradient(const Kernel& k, Workspace& workspace) {
   fill(factor_row, s, 1);
   for (std::int64_t r = 0; r < out.rows; ++r) {
     const float* factor = factor_row;
-    if (k.in[1]) {
-      const std::uint8_t* mask = static_cast<const std::uint8_t*>(k.in[1].data) + r * s;
-#pragma omp simd
-      for (std::int64_t i = 0; i < s; ++i) factor_row[i] = mask[i] != 0 ? dropout.scale() : 0.0F;
-    } else if (dropout) {
-      const std::int64_t square = r / s;
-      factor = dropout.factors(first_element(a, square / a.heads, square % a.heads, r % s), s, factor_row);
-    }
+    if (k.in[1])
+      factor = dropout.factors(static_cast<const std::uint8_t*>(k.in[1].data) + r * s, s, factor_row);
+    else if (dropout)
+      factor = dropout.factors(first_element(a, r / s / a.heads, r / s % a.heads, r % s), s, factor_row);
     const float* p = read(k.in[0], r * s, s, p_row);
     const float* before = read(out, r * s, s, d_row);
     float* d = place(out, r * s, d_row);

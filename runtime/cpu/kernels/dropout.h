@@ -16,7 +16,6 @@ class Dropout {
   }
 
   explicit operator bool() const { return threshold_ != 0; }
-  float scale() const { return scale_; }
 
   // The factors of `count` elements from global element `first` on, each 0 or 1 / (1 - dropout). Needs
   // scratch for count + 8 floats; returns a place in it.
@@ -41,11 +40,24 @@ class Dropout {
     return scratch + skipped;
   }
 
+  // The same from a mask that was kept.
+  const float* factors(const std::uint8_t* mask, std::int64_t count, float* scratch) const {
+    const float scale = scale_;
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) scratch[i] = mask[i] != 0 ? scale : 0.0F;
+    return scratch;
+  }
+
  private:
   std::uint32_t threshold_ = 0;  // of 2^32
   float scale_ = 1;
   std::uint64_t seed_ = 0, stream_ = 0;
 };
+
+inline void write_mask(const float* factors, std::int64_t count, std::uint8_t* mask) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) mask[i] = factors[i] != 0 ? 1 : 0;
+}
 
 // Global element of column 0 of a row, of all kernels but attention's.
 inline std::uint64_t first_element(const KernelAttributes& a, std::int64_t row) {

@@ -113,10 +113,7 @@ void residual(const Kernel& k, Workspace& workspace) {
 #pragma omp simd
     for (std::int64_t i = 0; i < h; ++i) to[i] = x[i] + (y[i] + b[i]) * factor[i];
     write(out, t * h, h, to);
-    if (!k.out[1]) continue;
-    std::uint8_t* mask = static_cast<std::uint8_t*>(k.out[1].data) + t * h;
-#pragma omp simd
-    for (std::int64_t i = 0; i < h; ++i) mask[i] = factor[i] != 0 ? 1 : 0;
+    if (k.out[1]) write_mask(factor, h, static_cast<std::uint8_t*>(k.out[1].data) + t * h);
   }
 }
 
@@ -131,13 +128,10 @@ void residual_gradient(const Kernel& k, Workspace& workspace) {
   for (std::int64_t t = 0; t < out.rows; ++t) {
     const float* d = read(dy, t * h, h, dy_row);
     const float* factor = factor_row;
-    if (k.in[1]) {
-      const std::uint8_t* mask = static_cast<const std::uint8_t*>(k.in[1].data) + t * h;
-#pragma omp simd
-      for (std::int64_t i = 0; i < h; ++i) factor_row[i] = mask[i] != 0 ? dropout.scale() : 0.0F;
-    } else if (dropout) {
+    if (k.in[1])
+      factor = dropout.factors(static_cast<const std::uint8_t*>(k.in[1].data) + t * h, h, factor_row);
+    else if (dropout)
       factor = dropout.factors(first_element(k.attributes, t), h, factor_row);
-    }
     float* to = place(out, t * h, out_row);
 #pragma omp simd
     for (std::int64_t i = 0; i < h; ++i) to[i] = d[i] * factor[i];

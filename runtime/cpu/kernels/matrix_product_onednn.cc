@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/cpu/kernels/matrix_product.h"
+#include "sim/base/error.h"
 #include "sim/base/hash.h"
 
 // Of libgomp, which oneDNN runs on.
@@ -60,9 +61,9 @@ struct Prepared {
 
 class OnednnProducts final : public MatrixProducts {
  public:
-  bool run(const Product& p) override {
+  bool run(const Product& p) override try {
     if (!supported(p)) return false;
-    omp_set_num_threads(1);
+    omp_set_num_threads(1);  // of this host thread
     const auto [found, added] = prepared_.try_emplace(key_of(p));
     Prepared& it = found->second;
     if (added) it = prepare(p);
@@ -82,8 +83,10 @@ class OnednnProducts final : public MatrixProducts {
     const int count = p.bias != nullptr ? 5 : 4;
     dnnl::error::wrap_c_api(
         dnnl_primitive_execute(it.primitive.get(), stream_.get(), count, arguments.data()),
-        "a matrix product failed");
+        "could not run a product");
     return true;
+  } catch (const dnnl::error& e) {
+    throw DeviceError(std::string("oneDNN: ") + e.what());
   }
 
  private:

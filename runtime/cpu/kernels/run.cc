@@ -1,5 +1,8 @@
 #include "runtime/cpu/kernels/run.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "runtime/cpu/kernels/isa.h"
 #include "runtime/cpu/kernels/matrix_product.h"
 #include "sim/base/error.h"
@@ -37,6 +40,9 @@ Isa best_isa() {
 }
 
 void run(const Kernel& kernel, Workspace& workspace) {
+  const auto known = [](const TensorRef& t) { return t.dtype != DType::fp16 && t.dtype != DType::fp8; };
+  ORRERY_CHECK(std::all_of(std::begin(kernel.in), std::end(kernel.in), known));
+  ORRERY_CHECK(std::all_of(std::begin(kernel.out), std::end(kernel.out), known));
 #define ORRERY_RUN(name) \
   if (workspace.isa() == Isa::name) return name::run(kernel, workspace);
   ORRERY_FOR_EACH_ISA(ORRERY_RUN)

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <new>
 #include <numbers>
+#include <string>
 
 #include "runtime/cpu/kernels/matrix_product.h"
 #include "sim/base/error.h"
@@ -45,7 +45,8 @@ void Workspace::Free::operator()(float* p) const { std::free(p); }
 
 Workspace::Block Workspace::allocate(std::size_t floats) {
   Block block(static_cast<float*>(std::aligned_alloc(alignment, floats * sizeof(float))));
-  if (!block) throw std::bad_alloc();
+  if (!block)
+    throw DeviceError("no memory for " + std::to_string(floats * sizeof(float)) + " bytes of scratch");
   return block;
 }
 
