@@ -65,7 +65,7 @@ std::vector<Flag> QuestionFlags::flags() {
           {"--seq-len", "N", "tokens of a sequence", &sequence_},
           {"--global-batch", "N", "sequences a step", &global_batch_},
           {"--tokens", "COUNT", "of the whole run, such as \"2 T\", for days and dollars", &tokens_},
-          {"--precision", "TYPE", "that computes (default bf16)", &precision_, false, {"bf16", "fp16", "fp8"}},
+          {"--precision", "TYPE", "that computes (default bf16)", &precision_, false, {"bf16", "fp16", "fp8", "fp32"}},
           {"--plan", "FILE", "a plan file in place of the scenario's plan", &plan_},
           {"--calibration", "NAME|FILE", "in place of the scenario's or the cluster's own", &calibration_}};
 }

@@ -30,7 +30,7 @@ std::string label(const Program& p, const Call& call, const Row& row, const Oper
 // Walks the calls that a rank plays.
 class Binding::Walk {
  public:
-  Walk(Binding& out, const Question& q, const RankMemory& m, std::uint32_t rank, const void* staging)
+  Walk(Binding& out, const Setup& q, const RankMemory& m, std::uint32_t rank, const void* staging)
       : out_(out), program_(m.program), memory_(m), at_(coordinates(q.plan, rank)), staging_(staging) {}
 
   void run() {
@@ -166,7 +166,7 @@ class Binding::Walk {
   std::vector<std::uint32_t> first_of_call_, local_group_, sequences_;
 };
 
-Binding::Binding(const Question& q, const RankMemory& m, std::uint32_t rank, const Holdings& holdings,
+Binding::Binding(const Setup& q, const RankMemory& m, std::uint32_t rank, const Holdings& holdings,
                  const StepArguments& step, const void* staging)
     : kernels_(std::make_unique<KernelBinder>(q, coordinates(q.plan, rank), holdings, step)) {
   ORRERY_CHECK(!m.program.folded);

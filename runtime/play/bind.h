@@ -45,7 +45,7 @@ struct Issues {
 class Binding {
  public:
   // `staging`: host memory of the step's tokens, as large as their buffer; null on ranks without.
-  Binding(const Question&, const RankMemory&, std::uint32_t rank, const Holdings&, const StepArguments&,
+  Binding(const Setup&, const RankMemory&, std::uint32_t rank, const Holdings&, const StepArguments&,
           const void* staging);
   const Issues& issues() const { return issues_; }
 

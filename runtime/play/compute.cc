@@ -37,7 +37,7 @@ std::optional<std::string> not_executable(const Model& model, const Training& tr
   return {};
 }
 
-KernelBinder::KernelBinder(const Question& q, const Coordinates& at, const Holdings& holdings,
+KernelBinder::KernelBinder(const Setup& q, const Coordinates& at, const Holdings& holdings,
                            const StepArguments& step)
     : model_(q.model), training_(q.training), plan_(q.plan), at_(at), step_(&step) {
   for (const Holding& h : holdings.holdings) {

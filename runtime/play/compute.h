@@ -10,7 +10,7 @@
 
 namespace orrery {
 
-// What of a question the runtime can't execute, as a sentence that begins with "not supported: "; nothing if
+// What of a setup the runtime can't execute, as a sentence that begins with "not supported: "; nothing if
 // it can.
 std::optional<std::string> not_executable(const Model&, const Training&, const Plan&);
 
@@ -24,7 +24,7 @@ struct Moment {
 
 class KernelBinder {
  public:
-  KernelBinder(const Question&, const Coordinates&, const Holdings&, const StepArguments&);
+  KernelBinder(const Setup&, const Coordinates&, const Holdings&, const StepArguments&);
 
   // Appends the kernels of one instruction. Their segments live in this object.
   void bind(const Moment&, const Operands&, std::vector<Kernel>& out);

@@ -14,7 +14,7 @@ const Buffer* tokens_of(const Program& p, std::uint32_t stage) {
 
 }  // namespace
 
-Player::Player(const Question& q, const Program& program, std::uint32_t rank, Backend& backend,
+Player::Player(const Setup& q, const Program& program, std::uint32_t rank, Backend& backend,
                FetchTokens fetch)
     : program_(program),
       backend_(backend),

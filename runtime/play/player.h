@@ -26,7 +26,7 @@ struct StepResult {
 class Player {
  public:
   // Allocates this rank's arena and opens its groups: collective. Requires !not_executable(...).
-  Player(const Question&, const Program&, std::uint32_t rank, Backend&, FetchTokens);
+  Player(const Setup&, const Program&, std::uint32_t rank, Backend&, FetchTokens);
   ~Player();
 
   const Holdings& holdings() const { return holdings_; }

@@ -1,4 +1,4 @@
-// Where a rank stands, and all that one rank needs to be bound: the question, the Program of all ranks, and
+// Where a rank stands, and all that one rank needs to be bound: the setup, the Program of all ranks, and
 // the rank's memory.
 #pragma once
 #include <cstddef>
@@ -19,7 +19,7 @@ struct Coordinates {
 };
 Coordinates coordinates(const Plan&, std::uint32_t rank);
 
-struct Question {
+struct Setup {
   const Model& model;
   const Training& training;
   const Plan& plan;

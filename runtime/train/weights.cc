@@ -57,13 +57,13 @@ StateSource from_checkpoint(const CheckpointReader& reader) {
   };
 }
 
-std::vector<Placement> placements(const Question& q, const Coordinates& at, const Weight& w,
+std::vector<Placement> placements(const Setup& q, const Coordinates& at, const Weight& w,
                                   std::int64_t begin, std::int64_t end) {
   const std::vector<Placement> all = place(q.model, w, q.plan.tp, static_cast<int>(at.tensor));
   return within(all, w.offset + begin, w.offset + end);
 }
 
-void load_state(const Question& q, const Coordinates& at, const Holdings& holdings, const StateSource& source,
+void load_state(const Setup& q, const Coordinates& at, const Holdings& holdings, const StateSource& source,
                 Backend& backend) {
   Filler filler(source, backend);
   for (const Residence& r : holdings.residences)
@@ -78,7 +78,7 @@ void load_state(const Question& q, const Coordinates& at, const Holdings& holdin
   }
 }
 
-std::vector<OwnedSlice> owned_state(const Question& q, const Coordinates& at, const Holdings& holdings,
+std::vector<OwnedSlice> owned_state(const Setup& q, const Coordinates& at, const Holdings& holdings,
                                     Backend& backend, std::vector<std::vector<std::byte>>& memory) {
   std::vector<OwnedSlice> out;
   const auto take = [&](State state, const Holding& h, const void* from, DType type) {

@@ -16,15 +16,15 @@ StateSource from_weights(const WeightSource&);         // moments are 0; the sou
 StateSource from_checkpoint(const CheckpointReader&);  // likewise
 
 // What a holding or residence covers, as slices; offsets count from its first element.
-std::vector<Placement> placements(const Question&, const Coordinates&, const Weight&, std::int64_t begin,
+std::vector<Placement> placements(const Setup&, const Coordinates&, const Weight&, std::int64_t begin,
                                   std::int64_t end);
 
 // Fills the weights that compute, the master copies and the moments of this rank.
-void load_state(const Question&, const Coordinates&, const Holdings&, const StateSource&, Backend&);
+void load_state(const Setup&, const Coordinates&, const Holdings&, const StateSource&, Backend&);
 
 // This rank's part of a checkpoint, each element of the model on exactly one rank; the data is copied from
 // the device into `memory`, where the slices point.
-std::vector<OwnedSlice> owned_state(const Question&, const Coordinates&, const Holdings&, Backend&,
+std::vector<OwnedSlice> owned_state(const Setup&, const Coordinates&, const Holdings&, Backend&,
                                     std::vector<std::vector<std::byte>>& memory);
 
 }  // namespace orrery

@@ -13,13 +13,14 @@ std::atomic<long> allocations{0};  // by operator new, of this program and of th
 
 }  // namespace
 
-void* operator new(std::size_t n) {
+// Not inlined: GCC would take malloc and free, seen apart, for a mistake.
+[[gnu::noinline]] void* operator new(std::size_t n) {
   ++allocations;
   if (void* p = std::malloc(n)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace orrery::test {
 namespace {

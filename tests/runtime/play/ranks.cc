@@ -30,7 +30,7 @@ class Run {
  public:
   Run(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,
       const TrainOptions& options)
-      : question_{model, training, plan},
+      : setup_{model, training, plan},
         options_(options),
         program_(compile(model, cluster, training, plan, Ranks::all)),
         region_(static_cast<std::uint32_t>(plan.ranks()), {std::int64_t{64} << 20}, comm::Sharing::threads) {
@@ -66,12 +66,12 @@ class Run {
     comm::MemoryChannel channel(region_, rank);
     comm::Engine engine(rank, channel, region_.bell(rank), region_.board(), region_.arena(rank));
     CpuBackend backend(engine, region_.arena(rank));
-    Player player(question_, program_, rank, backend,
+    Player player(setup_, program_, rank, backend,
                   [this](std::uint64_t step, std::int64_t first, std::int64_t sequences,
                          std::span<std::int64_t> out) { fetch(step, first, sequences, out); });
-    const Coordinates at = coordinates(question_.plan, rank);
-    const InitialWeights initial(question_.model, options_.seed);
-    load_state(question_, at, player.holdings(), from_weights(initial), backend);
+    const Coordinates at = coordinates(setup_.plan, rank);
+    const InitialWeights initial(setup_.model, options_.seed);
+    load_state(setup_, at, player.holdings(), from_weights(initial), backend);
     StepArguments arguments = options_.arguments;
     for (int step = 0; step < options_.steps; ++step, ++arguments.step) {
       const StepResult result = player.step(arguments);
@@ -80,7 +80,7 @@ class Run {
       out_.gradient_norms[s] = result.gradient_norm;
       if (result.has_loss)
         out_.losses[s] += result.loss_sum /
-                          static_cast<double>(question_.training.global_batch * question_.training.sequence);
+                          static_cast<double>(setup_.training.global_batch * setup_.training.sequence);
       for (const Holding& h : player.holdings().holdings)
         if (h.counted) collect(at, h, h.segment.gradient, h.segment.gradient_type, out_.gradients[s]);
     }
@@ -96,9 +96,9 @@ class Run {
 
   void fetch(std::uint64_t step, std::int64_t first, std::int64_t sequences,
              std::span<std::int64_t> out) const {
-    const std::int64_t length = question_.training.sequence, vocab = question_.model.vocab;
+    const std::int64_t length = setup_.training.sequence, vocab = setup_.model.vocab;
     for (std::int64_t i = 0; i < sequences; ++i) {
-      const std::uint64_t number = step * static_cast<std::uint64_t>(question_.training.global_batch) +
+      const std::uint64_t number = step * static_cast<std::uint64_t>(setup_.training.global_batch) +
                                    static_cast<std::uint64_t>(first + i);
       for (std::int64_t k = 0; k < length; ++k) {
         out[static_cast<std::size_t>(i * length + k)] = token(number, k, vocab);
@@ -108,7 +108,7 @@ class Run {
   }
 
   void collect(const Coordinates& at, const Holding& h, const void* data, DType type, Tensors& to) {
-    for (const Placement& p : placements(question_, at, *h.weight, h.begin, h.end)) {
+    for (const Placement& p : placements(setup_, at, *h.weight, h.begin, h.end)) {
       std::vector<float>& tensor = to.at(p.slice.tensor);
       const std::int64_t width = columns_.at(p.slice.tensor);
       for (std::int64_t i = 0; i < p.slice.elements(); ++i) {
@@ -122,7 +122,7 @@ class Run {
     }
   }
 
-  const Question question_;
+  const Setup setup_;
   const TrainOptions& options_;
   const Program program_;
   comm::Region region_;
