@@ -44,7 +44,7 @@ Segment cut(const Call& call, std::size_t bytes, std::uint32_t i) {
 }
 
 void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
-  if (to != from) std::memcpy(to, from, bytes);
+  if (to != from && bytes > 0) std::memcpy(to, from, bytes);
 }
 
 // All-reduce: segments are cuts of the buffer; else they are `count` long.
@@ -98,7 +98,7 @@ Task ordered_reduce(Call& call, Kind kind, Transfers transfers) {
   std::byte* own = call.scratch(total_bytes(call, transfers));
   for (const Transfer& t : transfers) {
     const Segment mine = segment(call, kind, t, call.me());
-    std::memcpy(own, source(t) + mine.offset, mine.bytes);
+    copy_bytes(own, source(t) + mine.offset, mine.bytes);
     own += mine.bytes;
     for (std::uint32_t k = 1; k < call.size(); ++k) {
       const std::uint32_t to = member(call, std::int64_t{call.me()} + k);

@@ -99,7 +99,7 @@ Kernel kernel(Apply apply) {
 void combine(Apply apply, DType dtype, std::byte* to, const std::byte* with, const std::byte* incoming,
              std::size_t bytes) {
   if (apply == Apply::copy) {
-    std::memcpy(to, incoming, bytes);
+    if (bytes > 0) std::memcpy(to, incoming, bytes);
     return;
   }
   ORRERY_CHECK(dtype == DType::fp32 || dtype == DType::bf16);
