@@ -114,7 +114,8 @@ struct StepArguments {
   std::uint64_t step = 0;  // 0-based; Adam's bias correction is of step + 1
   std::uint64_t seed = 0;
   float learning_rate = 0, beta1 = 0.9F, beta2 = 0.95F, epsilon = 1e-8F, weight_decay = 0.1F;
-  float clip = 1;  // of the gradient norm; 0: none
+  float clip = 1;         // of the gradient norm; 0: none
+  bool evaluate = false;  // the loss alone: nothing is dropped, nothing updated
 };
 
 struct KernelAttributes {

@@ -57,7 +57,7 @@ class CpuDevice {
   void finish();
 
   comm::Engine& engine_;
-  Workspace workspace_;
+  KernelWorkspace workspace_;
   std::array<Queue, stream_count> queues_;
   std::mutex mutex_;  // of the queues' items, and of what follows
   std::vector<comm::Point> draining_;

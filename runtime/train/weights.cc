@@ -57,8 +57,8 @@ StateSource from_checkpoint(const CheckpointReader& reader) {
   };
 }
 
-std::vector<Placement> placements(const Setup& q, const Coordinates& at, const Weight& w,
-                                  std::int64_t begin, std::int64_t end) {
+std::vector<Placement> placements(const Setup& q, const Coordinates& at, const Weight& w, std::int64_t begin,
+                                  std::int64_t end) {
   const std::vector<Placement> all = place(q.model, w, q.plan.tp, static_cast<int>(at.tensor));
   return within(all, w.offset + begin, w.offset + end);
 }

@@ -50,7 +50,7 @@ class Operands {
 
 void measure(benchmark::State& state, const Kernel& k, const char* unit, double amount,
              MatrixLibrary library = fastest_matrix_library()) {
-  Workspace workspace(library);
+  KernelWorkspace workspace(library);
   run(k, workspace);
   run(k, workspace);
   for (auto _ : state) run(k, workspace);
@@ -225,7 +225,7 @@ void attention(benchmark::State& state, bool gradient, DType dtype) {
                  .attributes = a};
   const double work = 2.0 * static_cast<double>(rows * s * width);
   if (!gradient) return measure(state, forward, "GFLOP", work);
-  Workspace workspace;
+  KernelWorkspace workspace;
   run(forward, workspace);
   const Kernel backward{.name = KernelName::attention_gradient,
                         .in = {o.filled(rows, width, dtype), forward.in[0], forward.out[0], forward.out[1]},
@@ -247,7 +247,7 @@ void cross_entropy(benchmark::State& state, bool gradient) {
                  .out = {o(n, vocabulary), o(4, n)},
                  .attributes = a};
   if (!gradient) return measure(state, forward, "GB", bytes_of(forward));
-  Workspace workspace;
+  KernelWorkspace workspace;
   run(forward, workspace);
   const Kernel backward{.name = KernelName::cross_entropy_gradient,
                         .in = {forward.out[0], forward.out[1], forward.in[1]},

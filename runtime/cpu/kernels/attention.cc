@@ -19,7 +19,7 @@ struct Floats {
   }
 };
 
-Floats floats_of(const Slice& s, Workspace& workspace) {
+Floats floats_of(const Slice& s, KernelWorkspace& workspace) {
   if (s.tensor.dtype == DType::fp32) return {static_cast<const float*>(s.data()), s.tensor.columns};
   float* copy = workspace.floats(s.rows * s.columns);
   for (std::int64_t r = 0; r < s.rows; ++r) read(s.tensor, s.at(r), s.columns, copy + r * s.columns);
@@ -43,7 +43,7 @@ void for_each_block(const KernelAttributes& a, std::int64_t sequence, std::int64
 // What the passes over blocks share: operands in fp32, and scratch for one block of scores.
 class BlockPass {
  public:
-  BlockPass(const Kernel& k, Workspace& workspace)
+  BlockPass(const Kernel& k, KernelWorkspace& workspace)
       : a_(k.attributes),
         dropout_(k),
         workspace_(workspace),
@@ -77,7 +77,7 @@ class BlockPass {
 
   const KernelAttributes& a_;
   const Dropout dropout_;
-  Workspace& workspace_;
+  KernelWorkspace& workspace_;
   const float scale_;
   float* scores_ = nullptr;
   float* factors_ = nullptr;
@@ -85,7 +85,7 @@ class BlockPass {
 
 class Forward : BlockPass {
  public:
-  Forward(const Kernel& k, Workspace& workspace) : BlockPass(k, workspace) {
+  Forward(const Kernel& k, KernelWorkspace& workspace) : BlockPass(k, workspace) {
     sums_ = workspace.floats(query_block * a_.head_dim);
   }
 
@@ -143,7 +143,7 @@ class Forward : BlockPass {
 // dV = (p f)^T dO, dS = scale p (f dO V^T - D), dQ = dS K, dK = dS^T Q.
 class Backward : BlockPass {
  public:
-  Backward(const Kernel& k, Workspace& workspace) : BlockPass(k, workspace) {
+  Backward(const Kernel& k, KernelWorkspace& workspace) : BlockPass(k, workspace) {
     d_scores_ = workspace.floats(query_block * key_block);
     d_queries_ = workspace.floats(query_block * a_.head_dim);
     d_keys_ = workspace.floats(a_.sequence * a_.head_dim);
@@ -215,7 +215,7 @@ class Backward : BlockPass {
 
 }  // namespace
 
-void attention(const Kernel& kernel, Workspace& workspace) {
+void attention(const Kernel& kernel, KernelWorkspace& workspace) {
   const KernelAttributes& a = kernel.attributes;
   const TensorRef& qkv = kernel.in[0];
   const Heads heads(a, qkv.rows);
@@ -235,7 +235,7 @@ void attention(const Kernel& kernel, Workspace& workspace) {
     }
 }
 
-void attention_gradient(const Kernel& kernel, Workspace& workspace) {
+void attention_gradient(const Kernel& kernel, KernelWorkspace& workspace) {
   const KernelAttributes& a = kernel.attributes;
   const TensorRef &qkv = kernel.in[1], &d_qkv = kernel.out[0];
   const Heads heads(a, qkv.rows);

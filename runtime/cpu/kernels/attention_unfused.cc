@@ -14,7 +14,7 @@ void for_each_head(const KernelAttributes& a, const Heads& heads, const Body& bo
 
 // out = scale * a * b.
 void product(const MatrixRef& a, const MatrixRef& b, std::int64_t inner, const Slice& out, float scale,
-             Workspace& workspace) {
+             KernelWorkspace& workspace) {
   multiply({.m = out.rows,
             .n = out.columns,
             .k = inner,
@@ -30,7 +30,7 @@ void product(const MatrixRef& a, const MatrixRef& b, std::int64_t inner, const S
 // Products summed in fp32 over the heads that share keys and values, in order of the heads.
 class GroupSum {
  public:
-  GroupSum(const KernelAttributes& a, const Heads& heads, Workspace& workspace)
+  GroupSum(const KernelAttributes& a, const Heads& heads, KernelWorkspace& workspace)
       : group_(heads.group()), workspace_(workspace), sum_{workspace.floats(a.sequence * a.head_dim)} {}
 
   void add(std::int64_t head, const MatrixRef& a, const MatrixRef& b, float scale, const Slice& out) {
@@ -49,13 +49,13 @@ class GroupSum {
 
  private:
   std::int64_t group_;
-  Workspace& workspace_;
+  KernelWorkspace& workspace_;
   float* sum_;
 };
 
 }  // namespace
 
-void scores(const Kernel& k, Workspace& workspace) {
+void scores(const Kernel& k, KernelWorkspace& workspace) {
   const KernelAttributes& a = k.attributes;
   const TensorRef& qkv = k.in[0];
   const Heads heads(a, qkv.rows);
@@ -65,7 +65,7 @@ void scores(const Kernel& k, Workspace& workspace) {
   });
 }
 
-void context(const Kernel& k, Workspace& workspace) {
+void context(const Kernel& k, KernelWorkspace& workspace) {
   const KernelAttributes& a = k.attributes;
   const TensorRef& qkv = k.in[1];
   const Heads heads(a, qkv.rows);
@@ -75,7 +75,7 @@ void context(const Kernel& k, Workspace& workspace) {
   });
 }
 
-void context_gradient(const Kernel& k, Workspace& workspace) {
+void context_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const KernelAttributes& a = k.attributes;
   const TensorRef &d_core = k.in[0], &qkv = k.in[2];
   const Heads heads(a, qkv.rows);
@@ -89,7 +89,7 @@ void context_gradient(const Kernel& k, Workspace& workspace) {
   });
 }
 
-void scores_gradient(const Kernel& k, Workspace& workspace) {
+void scores_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const KernelAttributes& a = k.attributes;
   const TensorRef &qkv = k.in[1], &d_qkv = k.out[0];
   const Heads heads(a, qkv.rows);
@@ -103,7 +103,7 @@ void scores_gradient(const Kernel& k, Workspace& workspace) {
   });
 }
 
-void softmax(const Kernel& k, Workspace& workspace) {
+void softmax(const Kernel& k, KernelWorkspace& workspace) {
   const KernelAttributes& a = k.attributes;
   const TensorRef& in = k.in[0];
   const std::int64_t s = a.sequence;
@@ -139,7 +139,7 @@ void softmax(const Kernel& k, Workspace& workspace) {
 }
 
 // d scores = p (d - sum of p d), d being the gradient before dropout.
-void softmax_gradient(const Kernel& k, Workspace& workspace) {
+void softmax_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const KernelAttributes& a = k.attributes;
   const TensorRef& out = k.out[0];
   const std::int64_t s = a.sequence;

@@ -8,9 +8,9 @@ namespace orrery::ORRERY_ISA {
 class Dropout {
  public:
   explicit Dropout(const Kernel& k)
-      : threshold_(static_cast<std::uint32_t>(static_cast<double>(k.attributes.dropout) * 4294967296.0)),
-        scale_(1.0F / (1.0F - k.attributes.dropout)) {
-    if (k.attributes.dropout == 0) return;
+      : threshold_(static_cast<std::uint32_t>(static_cast<double>(rate(k)) * 4294967296.0)),
+        scale_(1.0F / (1.0F - rate(k))) {
+    if (rate(k) == 0) return;
     seed_ = k.step->seed;
     stream_ = dropout_stream(k.step->step, k.attributes.dropout_key);
   }
@@ -49,6 +49,8 @@ class Dropout {
   }
 
  private:
+  static float rate(const Kernel& k) { return k.step && k.step->evaluate ? 0.0F : k.attributes.dropout; }
+
   std::uint32_t threshold_ = 0;  // of 2^32
   float scale_ = 1;
   std::uint64_t seed_ = 0, stream_ = 0;

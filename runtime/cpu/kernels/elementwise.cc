@@ -63,7 +63,7 @@ void with_activation(Activation kind, const Call& call) {
 
 }  // namespace
 
-void activation(const Kernel& k, Workspace& workspace) {
+void activation(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &up = k.in[0], &out = k.out[0];
   float* up_row = workspace.floats(up.columns);
   float* out_row = workspace.floats(out.columns);
@@ -76,7 +76,7 @@ void activation(const Kernel& k, Workspace& workspace) {
   });
 }
 
-void activation_gradient(const Kernel& k, Workspace& workspace) {
+void activation_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &dy = k.in[0], &up = k.in[1], &d_up = k.out[0];
   float* dy_row = workspace.floats(dy.columns);
   float* up_row = workspace.floats(up.columns);
@@ -92,7 +92,7 @@ void activation_gradient(const Kernel& k, Workspace& workspace) {
   });
 }
 
-void residual(const Kernel& k, Workspace& workspace) {
+void residual(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &stream = k.in[0], &branch = k.in[1], &bias = k.in[2], &out = k.out[0];
   const std::int64_t h = out.columns;
   float* stream_row = workspace.floats(h);
@@ -117,7 +117,7 @@ void residual(const Kernel& k, Workspace& workspace) {
   }
 }
 
-void residual_gradient(const Kernel& k, Workspace& workspace) {
+void residual_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &dy = k.in[0], &out = k.out[0];
   const std::int64_t h = out.columns;
   float* dy_row = workspace.floats(h);
@@ -139,21 +139,21 @@ void residual_gradient(const Kernel& k, Workspace& workspace) {
   }
 }
 
-void add(const Kernel& k, Workspace& workspace) {
+void add(const Kernel& k, KernelWorkspace& workspace) {
   float* row = workspace.floats(piece);
   in_pieces(k.out[0].elements(), [&](std::int64_t first, std::int64_t count) {
     write_sum(k.out[0], first, count, read(k.in[0], first, count, row));
   });
 }
 
-void convert(const Kernel& k, Workspace& workspace) {
+void convert(const Kernel& k, KernelWorkspace& workspace) {
   float* row = workspace.floats(piece);
   in_pieces(k.out[0].elements(), [&](std::int64_t first, std::int64_t count) {
     write(k.out[0], first, count, read(k.in[0], first, count, row));
   });
 }
 
-void zero(const Kernel& k, Workspace&) {
+void zero(const Kernel& k, KernelWorkspace&) {
   std::memset(k.out[0].data, 0, static_cast<std::size_t>(k.out[0].elements() * size_of(k.out[0].dtype)));
 }
 

@@ -8,7 +8,7 @@ const std::int64_t* ids_of(const TensorRef& ids) { return static_cast<const std:
 
 }  // namespace
 
-void embedding(const Kernel& k, Workspace& workspace) {
+void embedding(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &table = k.in[1], &positions = k.in[2], &out = k.out[0];
   const std::int64_t h = out.columns;
   float* table_row = workspace.floats(h);
@@ -28,7 +28,7 @@ void embedding(const Kernel& k, Workspace& workspace) {
 
 // The tokens of each row of the table are chained, so that a row is summed in fp32 in order of its tokens and
 // written once.
-void embedding_gradient(const Kernel& k, Workspace& workspace) {
+void embedding_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &dy = k.in[0], &d_table = k.out[0], &d_positions = k.out[1];
   const std::int64_t h = dy.columns, tokens = dy.rows, sequence = k.attributes.sequence;
   float* row = workspace.floats(h);

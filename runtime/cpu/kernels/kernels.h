@@ -8,38 +8,38 @@
 namespace orrery::ORRERY_ISA {
 
 // The kernel of a name, in the meaning of runtime/kernel.h.
-void run(const Kernel&, Workspace&);
+void run(const Kernel&, KernelWorkspace&);
 
-void matmul(const Kernel&, Workspace&);
-void column_sum(const Kernel&, Workspace&);
-void norm(const Kernel&, Workspace&);
-void norm_gradient(const Kernel&, Workspace&);
-void rotary(const Kernel&, Workspace&);
-void attention(const Kernel&, Workspace&);
-void attention_gradient(const Kernel&, Workspace&);
-void scores(const Kernel&, Workspace&);
-void softmax(const Kernel&, Workspace&);
-void context(const Kernel&, Workspace&);
-void context_gradient(const Kernel&, Workspace&);
-void softmax_gradient(const Kernel&, Workspace&);
-void scores_gradient(const Kernel&, Workspace&);
-void activation(const Kernel&, Workspace&);
-void activation_gradient(const Kernel&, Workspace&);
-void residual(const Kernel&, Workspace&);
-void residual_gradient(const Kernel&, Workspace&);
-void add(const Kernel&, Workspace&);
-void embedding(const Kernel&, Workspace&);
-void embedding_gradient(const Kernel&, Workspace&);
-void cross_entropy(const Kernel&, Workspace&);
-void cross_entropy_shift(const Kernel&, Workspace&);
-void cross_entropy_gradient(const Kernel&, Workspace&);
-void sum_of_squares(const Kernel&, Workspace&);
-void clip(const Kernel&, Workspace&);
-void adamw(const Kernel&, Workspace&);
-void convert(const Kernel&, Workspace&);
-void zero(const Kernel&, Workspace&);
+void matmul(const Kernel&, KernelWorkspace&);
+void column_sum(const Kernel&, KernelWorkspace&);
+void norm(const Kernel&, KernelWorkspace&);
+void norm_gradient(const Kernel&, KernelWorkspace&);
+void rotary(const Kernel&, KernelWorkspace&);
+void attention(const Kernel&, KernelWorkspace&);
+void attention_gradient(const Kernel&, KernelWorkspace&);
+void scores(const Kernel&, KernelWorkspace&);
+void softmax(const Kernel&, KernelWorkspace&);
+void context(const Kernel&, KernelWorkspace&);
+void context_gradient(const Kernel&, KernelWorkspace&);
+void softmax_gradient(const Kernel&, KernelWorkspace&);
+void scores_gradient(const Kernel&, KernelWorkspace&);
+void activation(const Kernel&, KernelWorkspace&);
+void activation_gradient(const Kernel&, KernelWorkspace&);
+void residual(const Kernel&, KernelWorkspace&);
+void residual_gradient(const Kernel&, KernelWorkspace&);
+void add(const Kernel&, KernelWorkspace&);
+void embedding(const Kernel&, KernelWorkspace&);
+void embedding_gradient(const Kernel&, KernelWorkspace&);
+void cross_entropy(const Kernel&, KernelWorkspace&);
+void cross_entropy_shift(const Kernel&, KernelWorkspace&);
+void cross_entropy_gradient(const Kernel&, KernelWorkspace&);
+void sum_of_squares(const Kernel&, KernelWorkspace&);
+void clip(const Kernel&, KernelWorkspace&);
+void adamw(const Kernel&, KernelWorkspace&);
+void convert(const Kernel&, KernelWorkspace&);
+void zero(const Kernel&, KernelWorkspace&);
 
 // A product of any element types: what the library does not support goes through fp32 scratch.
-void multiply(const Product&, Workspace&);
+void multiply(const Product&, KernelWorkspace&);
 
 }  // namespace orrery::ORRERY_ISA

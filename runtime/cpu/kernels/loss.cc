@@ -12,7 +12,7 @@ std::int64_t label_of(const TensorRef& labels, std::int64_t t) {
 
 }  // namespace
 
-void cross_entropy(const Kernel& k, Workspace& workspace) {
+void cross_entropy(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef& logits = k.in[0];
   const std::int64_t columns = logits.columns, tokens = logits.rows,
                      beyond = k.attributes.vocab - k.attributes.first_row;
@@ -36,14 +36,14 @@ void cross_entropy(const Kernel& k, Workspace& workspace) {
   }
 }
 
-void cross_entropy_shift(const Kernel& k, Workspace&) {
+void cross_entropy_shift(const Kernel& k, KernelWorkspace&) {
   const std::int64_t tokens = k.out[0].columns;
   float* sums = static_cast<float*>(k.out[0].data);
 #pragma omp simd
   for (std::int64_t t = 0; t < tokens; ++t) sums[2 * tokens + t] *= fast_exp(sums[t] - sums[tokens + t]);
 }
 
-void cross_entropy_gradient(const Kernel& k, Workspace& workspace) {
+void cross_entropy_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &exponentials = k.in[0], &out = k.out[0];
   const std::int64_t columns = exponentials.columns, tokens = exponentials.rows;
   const float* sums = static_cast<const float*>(k.in[1].data);

@@ -6,7 +6,7 @@ namespace orrery::ORRERY_ISA {
 namespace {
 
 // A contiguous fp32 copy of `rows` x `columns` as stored.
-MatrixRef as_floats(const MatrixRef& m, std::int64_t rows, std::int64_t columns, Workspace& workspace) {
+MatrixRef as_floats(const MatrixRef& m, std::int64_t rows, std::int64_t columns, KernelWorkspace& workspace) {
   if (m.dtype == DType::fp32) return m;
   float* to = workspace.floats(rows * columns);
   const TensorRef from{const_cast<void*>(m.data), m.dtype, rows, m.stride};
@@ -16,7 +16,7 @@ MatrixRef as_floats(const MatrixRef& m, std::int64_t rows, std::int64_t columns,
 
 }  // namespace
 
-void multiply(const Product& p, Workspace& workspace) {
+void multiply(const Product& p, KernelWorkspace& workspace) {
   if (workspace.products().run(p)) return;
   const std::size_t mark = workspace.mark();
   Product floats = p;
@@ -42,7 +42,7 @@ void multiply(const Product& p, Workspace& workspace) {
   workspace.release(mark);
 }
 
-void matmul(const Kernel& k, Workspace& workspace) {
+void matmul(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &a = k.in[0], &b = k.in[1], &bias = k.in[2], &out = k.out[0];
   multiply({.m = out.rows,
             .n = out.columns,
@@ -58,7 +58,7 @@ void matmul(const Kernel& k, Workspace& workspace) {
            workspace);
 }
 
-void column_sum(const Kernel& k, Workspace& workspace) {
+void column_sum(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef& x = k.in[0];
   float* row = workspace.floats(x.columns);
   float* sums = workspace.floats(x.columns);

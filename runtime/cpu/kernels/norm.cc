@@ -20,7 +20,7 @@ Statistics statistics(const KernelAttributes& a, const float* x, std::int64_t h)
 
 }  // namespace
 
-void norm(const Kernel& k, Workspace& workspace) {
+void norm(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &x = k.in[0], &weight = k.in[1], &bias = k.in[2], &out = k.out[0];
   const std::int64_t h = x.columns;
   float* x_row = workspace.floats(h);
@@ -41,7 +41,7 @@ void norm(const Kernel& k, Workspace& workspace) {
 
 // With y = w n + b, n = (x - mean) / sigma and g = w dy: dx = (g - mean(g) - n mean(g n)) / sigma, where the
 // mean of g is left out for RMSNorm.
-void norm_gradient(const Kernel& k, Workspace& workspace) {
+void norm_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const TensorRef &dy = k.in[0], &x = k.in[1], &weight = k.in[2], &dx = k.out[0];
   const std::int64_t h = x.columns;
   float* dy_row = workspace.floats(h);

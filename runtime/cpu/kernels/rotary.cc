@@ -3,7 +3,7 @@
 
 namespace orrery::ORRERY_ISA {
 
-void rotary(const Kernel& k, Workspace& workspace) {
+void rotary(const Kernel& k, KernelWorkspace& workspace) {
   const KernelAttributes& a = k.attributes;
   const TensorRef& qkv = k.out[0];
   const std::int64_t pairs = a.head_dim / 2, turned = (a.heads + a.kv_heads) * a.head_dim;

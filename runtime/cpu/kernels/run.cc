@@ -15,7 +15,7 @@
 
 #define ORRERY_DECLARE(isa)                         \
   namespace orrery::isa {                           \
-  void run(const Kernel&, Workspace&);              \
+  void run(const Kernel&, KernelWorkspace&);              \
   std::unique_ptr<MatrixProducts> eigen_products(); \
   }
 ORRERY_FOR_EACH_ISA(ORRERY_DECLARE)
@@ -39,7 +39,7 @@ Isa best_isa() {
   return Isa::portable;
 }
 
-void run(const Kernel& kernel, Workspace& workspace) {
+void run(const Kernel& kernel, KernelWorkspace& workspace) {
   const auto known = [](const TensorRef& t) { return t.dtype != DType::fp16 && t.dtype != DType::fp8; };
   ORRERY_CHECK(std::all_of(std::begin(kernel.in), std::end(kernel.in), known));
   ORRERY_CHECK(std::all_of(std::begin(kernel.out), std::end(kernel.out), known));

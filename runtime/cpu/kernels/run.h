@@ -8,6 +8,6 @@ namespace orrery {
 
 // Runs a kernel to its end. Operands must be as runtime/kernel.h says; of that, only the element types are
 // checked. Throws DeviceError if there is no memory for scratch or a library fails.
-void run(const Kernel&, Workspace&);
+void run(const Kernel&, KernelWorkspace&);
 
 }  // namespace orrery

@@ -2,7 +2,7 @@
 
 namespace orrery::ORRERY_ISA {
 
-void run(const Kernel& k, Workspace& workspace) {
+void run(const Kernel& k, KernelWorkspace& workspace) {
   workspace.start();
   switch (k.name) {
     case KernelName::matmul:

@@ -20,7 +20,7 @@ float scalar(const TensorRef& t) { return *static_cast<const float*>(t.data); }
 
 }  // namespace
 
-void sum_of_squares(const Kernel& k, Workspace& workspace) {
+void sum_of_squares(const Kernel& k, KernelWorkspace& workspace) {
   float* scratch = workspace.floats(piece);
   double total = 0;  // of fp32 sums of pieces
   in_pieces(k, [&](const Segment& s, std::int64_t first, std::int64_t count) {
@@ -30,7 +30,7 @@ void sum_of_squares(const Kernel& k, Workspace& workspace) {
   *static_cast<float*>(k.out[0].data) = static_cast<float>(total);
 }
 
-void clip(const Kernel& k, Workspace& workspace) {
+void clip(const Kernel& k, KernelWorkspace& workspace) {
   const float squares = scalar(k.in[0]), factor = k.step->clip / (std::sqrt(squares) + 1e-6F);
   if (k.step->clip == 0 || !std::isfinite(squares) || factor >= 1) return;
   float* scratch = workspace.floats(piece);
@@ -43,8 +43,8 @@ void clip(const Kernel& k, Workspace& workspace) {
   });
 }
 
-void adamw(const Kernel& k, Workspace& workspace) {
-  if (k.in[0] && !std::isfinite(scalar(k.in[0]))) return;
+void adamw(const Kernel& k, KernelWorkspace& workspace) {
+  if (k.step->evaluate || (k.in[0] && !std::isfinite(scalar(k.in[0])))) return;
   const StepArguments& step = *k.step;
   const double t = static_cast<double>(step.step + 1);
   const double correction2 = 1 - std::pow(static_cast<double>(step.beta2), t);

@@ -35,22 +35,22 @@ MatrixLibrary fastest_matrix_library() {
   return available(MatrixLibrary::onednn) ? MatrixLibrary::onednn : MatrixLibrary::eigen;
 }
 
-Workspace::Workspace(MatrixLibrary library, Isa isa) : isa_(isa), products_(products_of(library, isa)) {
+KernelWorkspace::KernelWorkspace(MatrixLibrary library, Isa isa) : isa_(isa), products_(products_of(library, isa)) {
   ORRERY_CHECK(products_ != nullptr && supported(isa));
 }
-Workspace::Workspace(Workspace&&) noexcept = default;
-Workspace::~Workspace() = default;
+KernelWorkspace::KernelWorkspace(KernelWorkspace&&) noexcept = default;
+KernelWorkspace::~KernelWorkspace() = default;
 
-void Workspace::Free::operator()(float* p) const { std::free(p); }
+void KernelWorkspace::Free::operator()(float* p) const { std::free(p); }
 
-Workspace::Block Workspace::allocate(std::size_t floats) {
+KernelWorkspace::Block KernelWorkspace::allocate(std::size_t floats) {
   Block block(static_cast<float*>(std::aligned_alloc(alignment, floats * sizeof(float))));
   if (!block)
     throw DeviceError("no memory for " + std::to_string(floats * sizeof(float)) + " bytes of scratch");
   return block;
 }
 
-float* Workspace::floats(std::int64_t n) {
+float* KernelWorkspace::floats(std::int64_t n) {
   constexpr std::size_t line = alignment / sizeof(float);
   const std::size_t lines = (static_cast<std::size_t>(n) + line - 1) / line * line;
   const std::size_t at = used_;
@@ -60,7 +60,7 @@ float* Workspace::floats(std::int64_t n) {
   return overflow_.emplace_back(allocate(std::max(lines, line))).get();
 }
 
-void Workspace::start() {
+void KernelWorkspace::start() {
   used_ = 0;
   if (overflow_.empty()) return;
   overflow_.clear();
@@ -68,7 +68,7 @@ void Workspace::start() {
   size_ = wanted_;
 }
 
-const float* Workspace::rotary_table(const Rotary& rotary, std::int64_t positions, std::int64_t head_dim) {
+const float* KernelWorkspace::rotary_table(const Rotary& rotary, std::int64_t positions, std::int64_t head_dim) {
   for (const RotaryTable& t : tables_)
     if (t.rotary == rotary && t.head_dim == head_dim && t.positions >= positions) return t.values.data();
   RotaryTable& t = tables_.emplace_back(RotaryTable{rotary, positions, head_dim, {}});

@@ -17,11 +17,11 @@ enum class MatrixLibrary : std::uint8_t { onednn, eigen };
 bool available(MatrixLibrary);  // Eigen always is
 MatrixLibrary fastest_matrix_library();
 
-class Workspace {
+class KernelWorkspace {
  public:
-  explicit Workspace(MatrixLibrary = fastest_matrix_library(), Isa = best_isa());
-  Workspace(Workspace&&) noexcept;
-  ~Workspace();
+  explicit KernelWorkspace(MatrixLibrary = fastest_matrix_library(), Isa = best_isa());
+  KernelWorkspace(KernelWorkspace&&) noexcept;
+  ~KernelWorkspace();
 
   MatrixProducts& products() { return *products_; }
   Isa isa() const { return isa_; }

@@ -24,7 +24,7 @@ class HostDevice final : public Device {
 
  private:
   std::vector<std::unique_ptr<std::byte[]>> memory_;
-  Workspace workspace_;
+  KernelWorkspace workspace_;
 };
 
 }  // namespace orrery::test

@@ -28,7 +28,7 @@ namespace {
 // Launches each kernel three times and counts what the last launch allocates.
 class CountingDevice final : public Device {
  public:
-  explicit CountingDevice(Workspace& workspace) : workspace_(workspace) {}
+  explicit CountingDevice(KernelWorkspace& workspace) : workspace_(workspace) {}
   void* allocate(std::size_t bytes) override { return host_.allocate(bytes); }
   void upload(void* to, const void* from, std::size_t bytes) override { host_.upload(to, from, bytes); }
   void download(void* to, const void* from, std::size_t bytes) override { host_.download(to, from, bytes); }
@@ -43,21 +43,21 @@ class CountingDevice final : public Device {
 
  private:
   HostDevice host_;
-  Workspace& workspace_;
+  KernelWorkspace& workspace_;
 };
 
 // oneDNN itself makes a few small objects a product (its arguments' table), which are not ours to keep.
-TEST(Workspace, NothingIsAllocatedOnceWarm) {
+TEST(KernelWorkspace, NothingIsAllocatedOnceWarm) {
   for (const Invocation& v : kernel_cases()) {
-    Workspace workspace(MatrixLibrary::eigen);
+    KernelWorkspace workspace(MatrixLibrary::eigen);
     CountingDevice device(workspace);
     launched(v, device);
     EXPECT_EQ(device.counted, 0) << v.label;
   }
 }
 
-TEST(Workspace, ScratchIsAlignedAndGrowsToOneBlock) {
-  Workspace workspace;
+TEST(KernelWorkspace, ScratchIsAlignedAndGrowsToOneBlock) {
+  KernelWorkspace workspace;
   for (int round = 0; round < 3; ++round) {
     workspace.start();
     for (const std::int64_t n : {1, 17, 100000}) {
@@ -71,8 +71,8 @@ TEST(Workspace, ScratchIsAlignedAndGrowsToOneBlock) {
   EXPECT_EQ(workspace.floats(16), first + 16);
 }
 
-TEST(Workspace, ReleasedScratchIsGivenAgain) {
-  Workspace workspace;
+TEST(KernelWorkspace, ReleasedScratchIsGivenAgain) {
+  KernelWorkspace workspace;
   workspace.start();
   workspace.floats(64);
   workspace.start();
@@ -84,7 +84,7 @@ TEST(Workspace, ReleasedScratchIsGivenAgain) {
 }
 
 // Ranks may be threads of one process: each has a workspace, and nothing else is shared.
-TEST(Workspace, RanksAreThreads) {
+TEST(KernelWorkspace, RanksAreThreads) {
   std::vector<std::thread> ranks;
   std::atomic<int> wrong{0};
   for (int rank = 0; rank < 3; ++rank)

@@ -64,7 +64,8 @@ class Run {
   void play(std::uint32_t rank) {
     const comm::Watchdog watchdog(rank, region_.board(), {.wait_ms = 20'000});
     comm::MemoryChannel channel(region_, rank);
-    comm::Engine engine(rank, channel, region_.bell(rank), region_.board(), region_.arena(rank));
+    comm::Engine engine(rank, channel, region_.bell(rank), region_.board(), region_.arena(rank),
+                        {.fixed_order = options_.fixed_order});
     CpuBackend backend(engine, region_.arena(rank));
     Player player(setup_, program_, rank, backend,
                   [this](std::uint64_t step, std::int64_t first, std::int64_t sequences,
@@ -79,8 +80,8 @@ class Run {
       const auto s = static_cast<std::size_t>(step);
       out_.gradient_norms[s] = result.gradient_norm;
       if (result.has_loss)
-        out_.losses[s] += result.loss_sum /
-                          static_cast<double>(setup_.training.global_batch * setup_.training.sequence);
+        out_.losses[s] +=
+            result.loss_sum / static_cast<double>(setup_.training.global_batch * setup_.training.sequence);
       for (const Holding& h : player.holdings().holdings)
         if (h.counted) collect(at, h, h.segment.gradient, h.segment.gradient_type, out_.gradients[s]);
     }
@@ -139,11 +140,16 @@ Trained train(const Model& model, const Cluster& cluster, const Training& traini
 }
 
 Difference difference(const Tensors& a, const Tensors& b) {
-  double scale = 0;
-  for (const auto& [name, values] : b)
-    for (const float v : values) scale = std::max(scale, std::abs(double{v}));
+  const auto largest = [](const std::vector<float>& values) {
+    double out = 0;
+    for (const float v : values) out = std::max(out, std::abs(double{v}));
+    return out;
+  };
+  double all = 0;
+  for (const auto& [name, values] : b) all = std::max(all, largest(values));
   Difference out;
   for (const auto& [name, values] : b) {
+    const double scale = std::max(largest(values), all / 1000);
     const std::vector<float>& other = a.at(name);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double d = std::abs(double{values[i]} - double{other[i]}) / scale;

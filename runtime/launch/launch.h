@@ -1,0 +1,27 @@
+// Starts the ranks of a job: forked on this machine, or, under an MPI launcher, this process as one of them.
+#pragma once
+#include <functional>
+#include <string>
+
+#include "runtime/comm/connection.h"
+#include "runtime/comm/watchdog.h"
+#include "sim/base/quantity.h"
+
+namespace orrery {
+
+struct LaunchOptions {
+  std::uint32_t ranks = 1;
+  Bytes arena{};  // address space that a rank may allocate from
+  comm::WatchdogOptions watchdog;
+  std::string mpi_plug_in;  // a path; used only under an MPI launcher
+};
+
+// What one rank does. It runs under a watchdog; DeviceError and InputError end the job.
+using RankBody = std::function<void(comm::Connection&)>;
+
+// Returns when all ranks of this machine have ended. Throws what ended the job: the InputError or DeviceError
+// of the rank that failed first, or a DeviceError that names the rank that died. Forks: the caller has no
+// other threads that hold locks, and what it has buffered is written before.
+void run_ranks(const LaunchOptions&, const RankBody&);
+
+}  // namespace orrery
