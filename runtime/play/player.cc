@@ -66,13 +66,6 @@ StepResult Player::step(const StepArguments& arguments, Timeline* timeline) {
   const auto count = static_cast<std::uint32_t>(issues().list.size());
   for (std::uint32_t i = 0; i < count; ++i) issue(i, timeline != nullptr);
   backend_.synchronize();
-  StepResult out;
-  out.gradient_norm = std::sqrt(read(at_.stage, home::gradient_norm));
-  const auto last = static_cast<std::uint32_t>(program_.stages.size() - 1);
-  if (program_.stages[last].team == at_.stage && at_.tensor == 0) {
-    out.has_loss = true;
-    out.loss_sum = read(last, home::loss);
-  }
   if (timeline) {
     timeline->start.resize(count);
     timeline->end.resize(count);
@@ -80,6 +73,13 @@ StepResult Player::step(const StepArguments& arguments, Timeline* timeline) {
       timeline->start[i] = backend_.time_of(2 * i);
       timeline->end[i] = backend_.time_of(2 * i + 1);
     }
+  }
+  StepResult out;
+  out.gradient_norm = std::sqrt(read(at_.stage, home::gradient_norm));
+  const auto last = static_cast<std::uint32_t>(program_.stages.size() - 1);
+  if (program_.stages[last].team == at_.stage && at_.tensor == 0) {
+    out.has_loss = true;
+    out.loss_sum = read(last, home::loss);
   }
   return out;
 }
