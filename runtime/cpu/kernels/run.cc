@@ -15,7 +15,7 @@
 
 #define ORRERY_DECLARE(isa)                         \
   namespace orrery::isa {                           \
-  void run(const Kernel&, KernelWorkspace&);              \
+  void run(const Kernel&, KernelWorkspace&);        \
   std::unique_ptr<MatrixProducts> eigen_products(); \
   }
 ORRERY_FOR_EACH_ISA(ORRERY_DECLARE)

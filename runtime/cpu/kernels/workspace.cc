@@ -35,7 +35,8 @@ MatrixLibrary fastest_matrix_library() {
   return available(MatrixLibrary::onednn) ? MatrixLibrary::onednn : MatrixLibrary::eigen;
 }
 
-KernelWorkspace::KernelWorkspace(MatrixLibrary library, Isa isa) : isa_(isa), products_(products_of(library, isa)) {
+KernelWorkspace::KernelWorkspace(MatrixLibrary library, Isa isa)
+    : isa_(isa), products_(products_of(library, isa)) {
   ORRERY_CHECK(products_ != nullptr && supported(isa));
 }
 KernelWorkspace::KernelWorkspace(KernelWorkspace&&) noexcept = default;
@@ -68,7 +69,8 @@ void KernelWorkspace::start() {
   size_ = wanted_;
 }
 
-const float* KernelWorkspace::rotary_table(const Rotary& rotary, std::int64_t positions, std::int64_t head_dim) {
+const float* KernelWorkspace::rotary_table(const Rotary& rotary, std::int64_t positions,
+                                           std::int64_t head_dim) {
   for (const RotaryTable& t : tables_)
     if (t.rotary == rotary && t.head_dim == head_dim && t.positions >= positions) return t.values.data();
   RotaryTable& t = tables_.emplace_back(RotaryTable{rotary, positions, head_dim, {}});

@@ -197,6 +197,9 @@ void pointwise(Cases& c) {
       c.add(label, residual_gradient, a, {d.tensor(6, 39), option && dropout > 0 ? d.mask(6, 39) : Tensor{}},
             {d.tensor(6, 39)});
     }
+  c.add("evaluating", residual, {.dropout = 0.25F, .dropout_key = 5, .global_columns = 39},
+        {d.tensor(6, 39), d.tensor(6, 39)}, {d.tensor(6, 39)})
+      .step.evaluate = true;
   c.add("more than one piece", KernelName::add, {}, {d.tensor(3, 1500)}, {d.tensor(3, 1500)});
   c.add("to another type", convert, {}, {d.exact(5, 900)}, {d.tensor(5, 900)});
   c.add("from another type", convert, {}, {d.tensor(5, 900)}, {d.exact(5, 900)});
@@ -255,6 +258,9 @@ void updates(Cases& c) {
          {std::pair{"a step", 2.0}, {"an infinite gradient", infinite}, {"no number", infinite - infinite}})
       c.add(std::string(label) + (master ? ", master weights" : ""), adamw, {}, {scalar(norm)}, {}).segments =
           some_segments(c.draw, master);
+  Invocation& evaluated = c.add("evaluating", adamw, {}, {scalar(2)}, {});
+  evaluated.segments = some_segments(c.draw, true);
+  evaluated.step.evaluate = true;
   c.add("without a norm", adamw, {}, {}, {}).segments = some_segments(c.draw, false);
 }
 

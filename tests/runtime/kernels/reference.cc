@@ -18,7 +18,7 @@ void put(const Invocation& v, double& to, double value) { to = v.attributes.add 
 // 0 or 1 / (1 - dropout) of a global element.
 double keep(const Invocation& v, Int element) {
   const KernelAttributes& a = v.attributes;
-  if (a.dropout == 0) return 1;
+  if (a.dropout == 0 || v.step.evaluate) return 1;
   const auto e = static_cast<std::uint64_t>(element);
   const std::uint64_t stream = a.dropout_key + v.step.step * 0x9E3779B97F4A7C15U, counter = e / 4;
   const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x & 0xffffffffU); };
@@ -441,7 +441,7 @@ void clip(Invocation& v) {
 }
 
 void adamw(Invocation& v) {
-  if (v.in[0] && !std::isfinite(v.in[0].at(0, 0))) return;
+  if (v.step.evaluate || (v.in[0] && !std::isfinite(v.in[0].at(0, 0)))) return;
   const StepArguments& o = v.step;
   const double t = static_cast<double>(o.step + 1), b1 = static_cast<double>(o.beta1),
                b2 = static_cast<double>(o.beta2), rate = static_cast<double>(o.learning_rate);
