@@ -78,8 +78,10 @@ std::vector<ClassTimes> by_class(const Program& p, const Timeline& predicted, co
   for_each_instruction(p, [&](const Instruction& i) {
     ClassTimes& c = classes[class_name(i)];
     ++c.count;
-    c.predicted += static_cast<double>((predicted.end[i.id.i] - begin_predicted[i.id.i]).v) * seconds_a_tick / ranks;
-    c.measured += static_cast<double>((measured.end[i.id.i] - begin_measured[i.id.i]).v) * seconds_a_tick / ranks;
+    c.predicted +=
+        static_cast<double>((predicted.end[i.id.i] - begin_predicted[i.id.i]).v) * seconds_a_tick / ranks;
+    c.measured +=
+        static_cast<double>((measured.end[i.id.i] - begin_measured[i.id.i]).v) * seconds_a_tick / ranks;
   });
   std::vector<ClassTimes> out;
   for (auto& [name, times] : classes) {
@@ -107,8 +109,8 @@ Json to_json(const std::vector<ClassTimes>& classes) {
 }
 
 std::string text(const std::vector<ClassTimes>& classes, std::size_t most) {
-  std::string out = fmt::format("  {:<34} {:>7} {:>12} {:>12} {:>9}\n", "instructions, mean of ranks", "count",
-                                "predicted", "measured", "error");
+  std::string out = fmt::format("  {:<34} {:>7} {:>12} {:>12} {:>9}\n", "instructions, mean of ranks",
+                                "count", "predicted", "measured", "error");
   for (std::size_t i = 0; i < classes.size() && i < most; ++i) {
     const ClassTimes& c = classes[i];
     const std::string error =

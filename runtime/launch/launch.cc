@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "runtime/comm/memory_channel.h"
 #include "runtime/comm/mpi.h"
 #include "sim/base/error.h"
+#include "sim/program/arena.h"
 
 namespace orrery {
 namespace {
@@ -131,6 +133,13 @@ void wait_for(const std::vector<Process>& ranks, comm::Board& board) {
 }
 
 }  // namespace
+
+Bytes arena_of_ranks(const Program& program) {
+  Bytes most{};
+  for (std::uint32_t team = 0; team < program.teams.size(); ++team)
+    most = std::max(most, lay_out(program, team).size());
+  return {2 * most.v + (std::int64_t{256} << 20)};
+}
 
 void run_ranks(const LaunchOptions& options, const RankBody& body) {
   if (comm::started_by_mpi()) {

@@ -6,6 +6,7 @@
 #include "runtime/comm/connection.h"
 #include "runtime/comm/watchdog.h"
 #include "sim/base/quantity.h"
+#include "sim/program/program.h"
 
 namespace orrery {
 
@@ -15,6 +16,9 @@ struct LaunchOptions {
   comm::WatchdogOptions watchdog;
   std::string mpi_plug_in;  // a path; used only under an MPI launcher
 };
+
+// Address space for a rank of a Program: its tensors, and partial results of collectives.
+Bytes arena_of_ranks(const Program&);
 
 // What one rank does. It runs under a watchdog; DeviceError and InputError end the job.
 using RankBody = std::function<void(comm::Connection&)>;

@@ -1,5 +1,5 @@
-// orrery run: the plan, for real. Forks a rank a device of the plan (or is one, under mpirun or srun), trains, and
-// holds the measured step to its prediction.
+// orrery run: the plan, for real. Forks a rank a device of the plan (or is one, under mpirun or srun),
+// trains, and holds the measured step to its prediction.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,8 +8,7 @@
 #include <cstdio>
 #include <optional>
 
-#include "runtime/comm/engine.h"
-#include "runtime/cpu/backend.h"
+#include "runtime/launch/cpu_rank.h"
 #include "runtime/launch/launch.h"
 #include "runtime/state/hf_weights.h"
 #include "runtime/state/initial.h"
@@ -24,30 +23,19 @@
 namespace orrery {
 namespace {
 
-// What one rank has for itself, in the order in which it must go.
-struct RankParts {
-  explicit RankParts(comm::Connection& c)
-      : channel(c.channel()),
-        engine(c.rank(), *channel, c.region().bell(c.local_rank()), c.region().board(),
-               c.region().arena(c.local_rank())),
-        backend(engine, c.region().arena(c.local_rank())),
-        world(engine, c.rank(), c.world()) {}
-  std::unique_ptr<comm::Channel> channel;
-  comm::Engine engine;
-  CpuBackend backend;
-  World world;
-};
-
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
 class Run : public Command {
  public:
   std::string_view name() const override { return "run"; }
-  std::string_view summary() const override { return "Train a model under its plan on this machine, and hold the prediction to it"; }
+  std::string_view summary() const override {
+    return "Train a model under its plan on this machine, and hold the prediction to it";
+  }
   std::string_view example() const override {
     return "orrery run scenarios/gpt-small-2xcpu.json --data book.txt --steps 200 --checkpoints run1";
   }
@@ -57,10 +45,12 @@ class Run : public Command {
 
  private:
   TrainOptions options() const;
-  void train(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, comm::Connection&, Session&);
+  void train(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, comm::Connection&,
+             Session&);
   void start(Trainer&, const Setup&, World&);
   void progress(const StepReport&, const Training&) const;
-  void report(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, Trainer&, World&, Session&);
+  void report(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, Trainer&, World&,
+              Session&);
   void write_traces(const Program&, const Timeline&, Session&) const;
 
   QuestionFlags question_;
@@ -80,11 +70,17 @@ std::vector<Flag> Run::flags() {
       {"--lr", "X", "peak learning rate (default 0.001)", &rate_},
       {"--min-lr", "X", "what it decays to (default a tenth)", &least_rate_},
       {"--warmup", "N", "steps to the peak (default 0)", &warmup_},
-      {"--decay", "KIND", "of the learning rate (default cosine)", &decay_, false, {"constant", "linear", "cosine"}},
+      {"--decay",
+       "KIND",
+       "of the learning rate (default cosine)",
+       &decay_,
+       false,
+       {"constant", "linear", "cosine"}},
       {"--weight-decay", "X", "of matrices (default 0.1)", &weight_decay_},
       {"--clip", "X", "the gradient norm; 0: not (default 1)", &clip_},
       {"--held-out", "SHARE", "of the data, at its end (default 0.05)", &held_out_},
-      {"--evaluate-every", "N", "steps between losses on held-out data (default: at the end)", &evaluate_every_},
+      {"--evaluate-every", "N", "steps between losses on held-out data (default: at the end)",
+       &evaluate_every_},
       {"--weights", "PATH", "start from Hugging Face weights (.safetensors, or their directory)", &weights_},
       {"--export", "DIR", "write Hugging Face weights at the end", &export_},
       {"--checkpoints", "DIR", "keep checkpoints there", &checkpoints_},
@@ -133,9 +129,9 @@ void Run::progress(const StepReport& r, const Training& t) const {
   const std::uint64_t each = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(steps_) / 10);
   if (!live && !r.held_out_loss && (r.step + 1) % each != 0) return;
   const double tokens = static_cast<double>(t.global_batch) * static_cast<double>(t.sequence);
-  std::string line = fmt::format("step {:>5}/{}  loss {:.4f}  norm {:.3f}  lr {:.2e}  {:.1f} ms  {:.1f} k tokens/s",
-                                 r.step + 1, steps_, r.loss, r.gradient_norm, r.learning_rate, r.seconds * 1e3,
-                                 tokens / r.seconds / 1e3);
+  std::string line = fmt::format(
+      "step {:>5}/{}  loss {:.4f}  norm {:.3f}  lr {:.2e}  {:.1f} ms  {:.1f} k tokens/s", r.step + 1, steps_,
+      r.loss, r.gradient_norm, r.learning_rate, r.seconds * 1e3, tokens / r.seconds / 1e3);
   if (r.held_out_loss) line += fmt::format("  held-out {:.4f}", *r.held_out_loss);
   const bool stays = !live || r.held_out_loss || (r.step + 1) % each == 0;
   std::fprintf(stderr, "%s%s%s", live ? "\r" : "", line.c_str(), stays ? "\n" : "\x1b[K");
@@ -145,7 +141,8 @@ void Run::write_traces(const Program& program, const Timeline& measured, Session
   const std::string& to = session.globals().trace;
   if (to.empty()) return;
   OutputFile file(to);
-  write_chrome_trace(program, measured, TraceOptions{}, [&file](std::string_view piece) { file.append(piece); });
+  write_chrome_trace(program, measured, TraceOptions{},
+                     [&file](std::string_view piece) { file.append(piece); });
   file.commit();
 }
 
@@ -160,14 +157,18 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
   const auto timelines = world.gather(pack(player.issues(), trainer.measured().median_step));
   if (world.rank() != 0) return;
   const double seconds = median(trainer.measured().seconds);
-  const double tokens = static_cast<double>(q.scenario.training.global_batch) * static_cast<double>(q.scenario.training.sequence);
+  const double tokens = static_cast<double>(q.scenario.training.global_batch) *
+                        static_cast<double>(q.scenario.training.sequence);
   const auto& reports = trainer.reports();
   Json out = Json::object();
-  out.set("schema", "orrery.run/1").set("scenario", q.scenario.name).set("plan", orrery::summary(evaluator.plan()));
+  out.set("schema", "orrery.run/1")
+      .set("scenario", q.scenario.name)
+      .set("plan", orrery::summary(evaluator.plan()));
   Json losses = Json::array();
   for (const StepReport& r : reports) losses.push(r.loss);
   out.set("losses", std::move(losses));
-  std::string said = fmt::format("{}\n{}, {} steps\n", q.scenario.name, orrery::summary(evaluator.plan()), reports.size());
+  std::string said =
+      fmt::format("{}\n{}, {} steps\n", q.scenario.name, orrery::summary(evaluator.plan()), reports.size());
   if (!reports.empty()) {
     said += fmt::format(" loss     {:.4f} to {:.4f}", reports.front().loss, reports.back().loss);
     if (reports.back().held_out_loss) {
@@ -186,15 +187,15 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
                         trainer.measured().seconds.size(), tokens / seconds / 1e3);
     out.set("measured_seconds", seconds);
   }
-  said += fmt::format(" memory   {:.1f} MiB a rank for the plan's tensors; {:.1f} MiB resident at most\n", arena / 1048576,
-                      resident / 1048576);
+  said += fmt::format(" memory   {:.1f} MiB a rank for the plan's tensors; {:.1f} MiB resident at most\n",
+                      arena / 1048576, resident / 1048576);
   out.set("arena_bytes", arena).set("resident_bytes", resident);
   if (seconds > 0 && predicted) {
     const Timeline measured = unpack(evaluator.program(), timelines);
     const double step = static_cast<double>(evaluator.simulation().makespan.v) * 1e-12;
     const std::vector<ClassTimes> classes = by_class(evaluator.program(), *predicted, measured);
-    said += fmt::format(" predicted {:.2f} ms a step, {:+.1f} %\n\n{}", step * 1e3, (step / seconds - 1) * 100,
-                        text(classes, 16));
+    said += fmt::format(" predicted {:.2f} ms a step, {:+.1f} %\n\n{}", step * 1e3,
+                        (step / seconds - 1) * 100, text(classes, 16));
     out.set("predicted_seconds", step).set("classes", to_json(classes));
     write_traces(evaluator.program(), measured, session);
   }
@@ -205,10 +206,11 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
 
 void Run::train(const Question& q, const Evaluator& evaluator, const std::optional<Timeline>& predicted,
                 comm::Connection& connection, Session& session) {
-  RankParts parts(connection);
+  CpuRank parts(connection);
   const auto mine = static_cast<std::int64_t>(digest(evaluator.program()));
   for (const auto& theirs : parts.world.gather(std::span<const std::int64_t>(&mine, 1)))
-    if (theirs[0] != mine) throw DeviceError("ranks compiled different Programs: are their files and versions the same?");
+    if (theirs[0] != mine)
+      throw DeviceError("ranks compiled different Programs: are their files and versions the same?");
   const Setup setup{q.scenario.model, q.scenario.training, evaluator.plan()};
   const TokenSource source(data_, {q.scenario.training.sequence, q.scenario.model.vocab,
                                    static_cast<std::uint64_t>(seed_), held_out_});
@@ -235,10 +237,7 @@ int Run::run(Session& session) {
   }
   LaunchOptions launch;
   launch.ranks = static_cast<std::uint32_t>(evaluator.plan().ranks());
-  Bytes most{};
-  for (std::uint32_t team = 0; team < evaluator.program().teams.size(); ++team)
-    most = std::max(most, lay_out(evaluator.program(), team).size());
-  launch.arena = {most.v * 2 + (std::int64_t{256} << 20)};  // and partial results of collectives
+  launch.arena = arena_of_ranks(evaluator.program());
   run_ranks(launch, [&](comm::Connection& c) { train(q, evaluator, predicted, c, session); });
   return exit_ok;
 }

@@ -1,0 +1,191 @@
+#include "tools/local_validation.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "planner/space.h"
+#include "runtime/launch/cpu_rank.h"
+#include "runtime/launch/launch.h"
+#include "runtime/play/player.h"
+#include "runtime/state/initial.h"
+#include "runtime/train/weights.h"
+#include "sim/base/error.h"
+#include "sim/base/hash.h"
+#include "sim/program/ledger.h"
+
+namespace orrery {
+namespace {
+
+constexpr int warmup_steps = 2;
+
+// Numbers that a forked rank leaves for its parent.
+class SharedDoubles {
+ public:
+  explicit SharedDoubles(std::size_t n) : bytes_(n * sizeof(double)) {
+    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw DeviceError("no shared memory for results");
+    values_ = {static_cast<double*>(memory), n};
+  }
+  ~SharedDoubles() { munmap(values_.data(), bytes_); }
+  SharedDoubles(const SharedDoubles&) = delete;
+  SharedDoubles& operator=(const SharedDoubles&) = delete;
+  std::span<double> values() const { return values_; }
+
+ private:
+  std::size_t bytes_;
+  std::span<double> values_;
+};
+
+void fill_tokens(std::uint64_t step, std::int64_t vocab, std::span<std::int64_t> out) {
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<std::int64_t>(mix(step * out.size() + i) % static_cast<std::uint64_t>(vocab));
+}
+
+void measure(const Setup& setup, const Program& program, comm::Connection& connection,
+             std::span<double> seconds) {
+  CpuRank rank(connection);
+  Player player(setup, program, connection.rank(), rank.backend,
+                [&](std::uint64_t step, std::int64_t, std::int64_t, std::span<std::int64_t> out) {
+                  fill_tokens(step, setup.model.vocab, out);
+                });
+  const InitialWeights weights(setup.model, 1);
+  load_state(setup, coordinates(setup.plan, connection.rank()), player.holdings(), from_weights(weights),
+             rank.backend);
+  StepArguments arguments;
+  arguments.learning_rate = 1e-4F;
+  for (std::size_t s = 0; s < warmup_steps + seconds.size(); ++s, ++arguments.step) {
+    rank.world.barrier();
+    const auto before = std::chrono::steady_clock::now();
+    player.step(arguments);
+    rank.world.barrier();
+    if (s >= warmup_steps && connection.rank() == 0)
+      seconds[s - warmup_steps] =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  }
+}
+
+// Peaks of the tensors: by the ledger, and as laid out.
+void memory(const Program& program, LocalRun& run) {
+  for (const Ledger& ledger : ledgers(program))
+    run.predicted_memory = std::max(run.predicted_memory, static_cast<double>(ledger.peak.v));
+  for (std::uint32_t team = 0; team < program.teams.size(); ++team)
+    run.measured_memory = std::max(run.measured_memory, static_cast<double>(lay_out(program, team).size().v));
+}
+
+LocalRun run_plan(const Problem& problem, const Plan& plan, const LocalOptions& options) {
+  Evaluator evaluator;
+  const auto broken = evaluator.compile(problem, plan, Ranks::all);
+  ORRERY_CHECK(!broken);
+  LocalRun run;
+  run.plan = summary(plan) + (plan.attention == AttentionKernel::unfused ? " unfused" : "");
+  run.ranks = plan.ranks();
+  run.predicted = static_cast<double>(evaluator.simulate().makespan.v) * 1e-12;
+  memory(evaluator.program(), run);
+  const SharedDoubles results(static_cast<std::size_t>(options.steps));
+  const Setup setup{problem.model, problem.training, plan};
+  LaunchOptions launch;
+  launch.ranks = static_cast<std::uint32_t>(plan.ranks());
+  launch.arena = arena_of_ranks(evaluator.program());
+  run_ranks(launch, [&](comm::Connection& c) { measure(setup, evaluator.program(), c, results.values()); });
+  std::vector<double> seconds(results.values().begin(), results.values().end());
+  std::sort(seconds.begin(), seconds.end());
+  run.measured = seconds[seconds.size() / 2];
+  run.spread = (seconds[seconds.size() * 3 / 4] - seconds[seconds.size() / 4]) / 2;
+  return run;
+}
+
+// Executable plans of the space, `most` of them, spread evenly.
+std::vector<Plan> plans_of(const Scenario& scenario, std::size_t most) {
+  std::vector<Plan> all;
+  for (const Plan& plan : uniform_plans(scenario))
+    if (!violation(scenario.model, scenario.cluster, scenario.training, plan) &&
+        !not_executable(scenario.model, scenario.training, plan))
+      all.push_back(plan);
+  std::vector<Plan> out;
+  for (std::size_t i = 0; i < std::min(most, all.size()); ++i)
+    out.push_back(all[i * all.size() / std::min(most, all.size())]);
+  return out;
+}
+
+std::optional<double> kendall(const std::vector<LocalRun>& runs) {
+  std::int64_t agree = 0, disagree = 0;
+  for (std::size_t a = 0; a < runs.size(); ++a)
+    for (std::size_t b = a + 1; b < runs.size(); ++b) {
+      const double difference = runs[a].measured - runs[b].measured;
+      if (std::abs(difference) <= runs[a].spread + runs[b].spread) continue;
+      const double predicted = runs[a].predicted - runs[b].predicted;
+      (predicted * difference > 0 ? agree : disagree) += 1;
+    }
+  if (agree + disagree == 0) return {};
+  return static_cast<double>(agree - disagree) / static_cast<double>(agree + disagree);
+}
+
+}  // namespace
+
+LocalValidation validate_locally(Session&, const Question& q, const LocalOptions& options) {
+  LocalValidation out;
+  for (const int ranks : options.ranks) {
+    Scenario scenario = q.scenario;
+    if (scenario.cluster.groups.size() != 1) fail({"--local", "", 0}, "a cluster of one group of nodes");
+    scenario.cluster.groups[0].nodes = 1;
+    scenario.cluster.groups[0].node.gpus = ranks;
+    const Topology topology(scenario.cluster);
+    const Problem problem{scenario.model, scenario.cluster, scenario.training, q.calibration, topology};
+    const std::vector<Plan> plans = plans_of(scenario, options.plans);
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      out.runs.push_back(run_plan(problem, plans[i], options));
+      const LocalRun& r = out.runs.back();
+      std::fprintf(stderr, "%s\n",
+                   fmt::format("{} ranks, plan {} of {}: {}: predicted {:.1f} ms, measured {:.1f} ms", ranks,
+                               i + 1, plans.size(), r.plan, r.predicted * 1e3, r.measured * 1e3)
+                       .c_str());
+    }
+  }
+  for (const LocalRun& r : out.runs) {
+    const auto n = static_cast<double>(out.runs.size());
+    out.mape += std::abs(r.error()) / n;
+    out.worst = std::max(out.worst, std::abs(r.error()));
+    out.memory_mape += std::abs(r.predicted_memory / r.measured_memory - 1) / n;
+  }
+  out.kendall = kendall(out.runs);
+  return out;
+}
+
+std::string text(const LocalValidation& v) {
+  std::string out = fmt::format("{:<52} {:>5} {:>11} {:>11} {:>8} {:>7}\n", "plan", "ranks", "predicted",
+                                "measured", "spread", "error");
+  for (const LocalRun& r : v.runs)
+    out += fmt::format("{:<52} {:>5} {:>8.2f} ms {:>8.2f} ms {:>5.1f} % {:>+5.1f} %\n", r.plan, r.ranks,
+                       r.predicted * 1e3, r.measured * 1e3, r.spread / r.measured * 100, r.error() * 100);
+  out += fmt::format("\n{} plans: mean absolute error {:.1f} %, worst {:.1f} %; memory {:.1f} %",
+                     v.runs.size(), v.mape * 100, v.worst * 100, v.memory_mape * 100);
+  if (v.kendall) out += fmt::format("; order of plans that differ: Kendall tau {:.2f}", *v.kendall);
+  return out + "\n";
+}
+
+Json to_json(const LocalValidation& v) {
+  Json runs = Json::array();
+  for (const LocalRun& r : v.runs)
+    runs.push(Json::object()
+                  .set("plan", r.plan)
+                  .set("ranks", r.ranks)
+                  .set("predicted_seconds", r.predicted)
+                  .set("measured_seconds", r.measured)
+                  .set("spread_seconds", r.spread)
+                  .set("predicted_bytes", r.predicted_memory)
+                  .set("measured_bytes", r.measured_memory));
+  Json out = Json::object();
+  out.set("schema", "orrery.local-validation/1")
+      .set("runs", std::move(runs))
+      .set("mape", v.mape)
+      .set("worst", v.worst);
+  if (v.kendall) out.set("kendall_tau", *v.kendall);
+  return out.set("memory_mape", v.memory_mape);
+}
+
+}  // namespace orrery
