@@ -42,6 +42,8 @@ class Engine::Driver {
 
  private:
   void background();
+  template <class Step>
+  bool guarded(Step&&);
   bool progress();
   void turn(int patience);
   void idle(std::uint32_t key, int patience);
@@ -125,20 +127,26 @@ void Engine::Driver::background() {
   }
 }
 
-bool Engine::Driver::progress() {
+// A fault of this rank ends the communication of all.
+template <class Step>
+bool Engine::Driver::guarded(Step&& step) {
   try {
-    return channel_.progress();
+    return step();
   } catch (const DeviceError& e) {
     board_.abort(rank_, e.what());
     return true;
   }
 }
 
+bool Engine::Driver::progress() {
+  return guarded([this] { return channel_.progress(); });
+}
+
 void Engine::Driver::turn(int patience) {
   const std::uint32_t key = bell_.key();
   const bool arrived = progress();
   if (failed()) return;
-  const bool moved = queues_.turn();
+  const bool moved = guarded([this] { return queues_.turn(); });
   if (moved) news_.ring();
   if (!arrived && !moved) return idle(key, patience);
   idle_turns_ = 0;

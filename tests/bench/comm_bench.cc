@@ -46,7 +46,9 @@ double now() { return static_cast<double>(now_ns()) * 1e-9; }
 class Rank {
  public:
   Rank(Region& region, std::uint32_t rank, Channel& channel)
-      : arena_(region.arena(rank)), engine_(rank, channel, region.bell(rank), region.board(), arena_) {
+      : number_(rank),
+        arena_(region.arena(rank)),
+        engine_(rank, channel, region.bell(rank), region.board(), arena_) {
     std::vector<std::uint32_t> all(region.ranks());
     std::iota(all.begin(), all.end(), 0U);
     world_ = engine_.open_group(0, all);

@@ -78,6 +78,19 @@ TEST(Faults, RanksThatWaitForEachOtherAreNamed) {
   expect_all(errors, nobody, "ranks 0, 1 wait for each other");
 }
 
+// Partial sums of a reduce-scatter need two thirds of its buffer more.
+TEST(Faults, AFullArenaEndsAllRanks) {
+  const auto errors = errors_of({.ranks = 3, .arena = {4 << 20}}, [](Rank& rank) {
+    constexpr std::int64_t count = 256 << 10;
+    float* const x = rank.allocate<float>(3 * count);
+    const Transfer t{x, x + rank.rank * count, count};
+    rank.engine.run(
+        {Kind::reduce_scatter, rank.world, 0, DType::fp32, Reduction::sum, 0, {&t, 1}, "gradients"},
+        Stream::data);
+  });
+  expect_all(errors, nobody, "out of memory: ");
+}
+
 Wrap on_rank_0(Fault fault, std::uint64_t at) {
   return [=](std::unique_ptr<Channel> channel, std::uint32_t rank) -> std::unique_ptr<Channel> {
     const FaultPlan plan{.fault = rank == 0 ? fault : Fault::none, .at_message = at};

@@ -70,6 +70,7 @@ struct Play {
   EngineOptions options = {};
   Wrap wrap = {};  // decorates the channel
   WatchdogOptions watchdog = {};
+  Bytes arena = test_arena;
 };
 
 // Forks a process a rank; what each returned, or how it was killed. A stopped one is killed in the end.
@@ -111,7 +112,7 @@ inline std::vector<std::string> errors_of_processes(std::uint32_t ranks,
 
 // The error that each rank ended with, empty for none. A forked rank fails with gtest failures too.
 inline std::vector<std::string> errors_of(const Play& play, const std::function<void(Rank&)>& body) {
-  Region region(play.ranks, test_arena, play.sharing);
+  Region region(play.ranks, play.arena, play.sharing);
   const auto run = [&](std::uint32_t r) -> std::string {
     std::unique_ptr<Channel> channel = std::make_unique<MemoryChannel>(region, r);
     if (play.wrap) channel = play.wrap(std::move(channel), r);
