@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/base/quantity.h"
+#include "sim/cost/measured.h"
 #include "sim/cost/prices.h"
 #include "sim/model/ops.h"
 #include "sim/program/program.h"
@@ -108,6 +109,8 @@ struct Calibration {
   Bytes context{}, workspace{};       // memory of a rank outside the plan's tensors
   Bytes communicator{};               // ... for each group that communicates
   double fragmentation = 0;           // reserved over allocated, less one
+
+  MeasuredOps measured;               // go before all formulas
 
   std::map<std::string, Provenance, std::less<>> provenance;  // by name of the constant
 

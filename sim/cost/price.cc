@@ -70,6 +70,9 @@ double matmul_seconds(const Op& op, const Calibration& c, const Device& device) 
 }
 
 Price compute_price(const Op& op, const Calibration& c, const Device& device) {
+  const std::string_view what = name(op.name);
+  const Tick launch = ticks(c.launch_multiplier * c.op(op.name, op.pass).launch.v, c, what);
+  if (const MeasuredOp* m = c.measured.find(op)) return {{}, ticks(m->time.v, c, what), launch};
   const OpConstants& constants = op_constants(c, op);
   double fixed = constants.kernels * c.kernel_gap.v, flow = 0;
   switch (op.kind) {
@@ -83,8 +86,7 @@ Price compute_price(const Op& op, const Calibration& c, const Device& device) {
     case OpKind::memory: flow = memory_bound_time(op, c, device.memory_bandwidth).v; break;
   }
   if (op.name == OpName::optimizer) fixed += c.optimizer_fixed.v;
-  const std::string_view what = name(op.name);
-  return {ticks(fixed, c, what), ticks(flow, c, what), ticks(c.launch_multiplier * c.op(op.name, op.pass).launch.v, c, what)};
+  return {ticks(fixed, c, what), ticks(flow, c, what), launch};
 }
 
 Price transfer_price(const CostClass& k, const Calibration& c, const Node& node) {
@@ -107,6 +109,7 @@ Price copy_price(const CostClass& k, const Calibration& c, const Node& node) {
 }
 
 void constants_of_op(const Op& op, const Calibration& c, std::vector<std::string>& out) {
+  if (c.measured.find(op)) return;
   const std::string in_table = "ops." + std::string(name(op.name)) + "." +
                                std::string(name(op.pass == Pass::recompute ? Pass::forward : op.pass)) + ".bytes";
   if (op.kind == OpKind::matmul) {

@@ -19,7 +19,7 @@ Price price(const CostClass&, const Calibration&, const Cluster&);
 
 // The weakest evidence among the constants that a price rests on.
 Evidence evidence(const CostClass&, const Calibration&);
-// Their names, strongest influence first: "clock16", "matmul16.efficiency", ...
+// Their names, strongest influence first: "clock16", "matmul16.efficiency", ... None of what was measured itself.
 std::vector<std::string> constants_of(const CostClass&, const Calibration&);
 
 // Factor on the duration of compute that runs beside this communication; 1 for what leaves compute alone.

@@ -17,7 +17,17 @@ constexpr std::string_view evidences[] = {"measured", "calibrated", "datasheet",
 constexpr std::string_view collectives[] = {"all_reduce", "reduce_scatter", "all_gather", "all_to_all", "broadcast"};
 constexpr Kind collective_kinds[] = {Kind::all_reduce, Kind::reduce_scatter, Kind::all_gather, Kind::all_to_all,
                                      Kind::broadcast};
+constexpr std::string_view op_kinds[] = {"matmul", "attention", "memory"};
+constexpr std::int64_t largest = std::int64_t{1} << 50;
 constexpr int deepest = 8;
+
+// The names of an enumeration up to `last`, in its order.
+template <class Enum>
+std::vector<std::string_view> names_to(Enum last) {
+  std::vector<std::string_view> out;
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(last); ++i) out.push_back(name(static_cast<Enum>(i)));
+  return out;
+}
 
 Provenance read_provenance(const Reader& r) {
   Provenance p;
@@ -56,6 +66,8 @@ class CalibrationReader {
       read((slash == std::string::npos ? "" : file.substr(0, slash + 1)) + base.as_string(), depth + 1);
     }
     seen_.clear();
+    in_file_ = {};
+    measured_in_file_ = 0;
     c_.name = r.string("name");
     c_.device = r.string_or("device", c_.device);
     c_.stack = r.string_or("stack", c_.stack);
@@ -64,6 +76,7 @@ class CalibrationReader {
     for (const Reader& group : r.array_if("constants")) constants(group);
     for (const Reader& row : r.array_if("attention")) attention(row);
     for (const Reader& row : r.array_if("curves")) curve(row);
+    for (const Reader& group : r.array_if("measured")) measured(group);
     r.done();
   }
 
@@ -123,6 +136,36 @@ class CalibrationReader {
     c_.provenance[key] = p;
   }
 
+  void measured(const Reader& group) {
+    const std::string source = group.string("source");
+    if (source.empty()) group.fail_at("source", "where the times stand");
+    for (const Reader& r : group.array("ops")) {
+      MeasuredOp m{read_op(r), r.duration("time"), r.number_or("spread", 0, 0, 1e6), source};
+      r.done();
+      in_file_.set(m);
+      if (in_file_.all().size() == ++measured_in_file_) c_.measured.set(std::move(m));
+      else fail(r.where(), "an op of this pass and shape once in a file");
+    }
+    group.done();
+  }
+
+  static Op read_op(const Reader& r) {
+    Op op;
+    op.name = static_cast<OpName>(r.word("op", names_to(OpName::gradient_cast)));
+    op.kind = static_cast<OpKind>(r.word("kind", op_kinds));
+    op.pass = static_cast<Pass>(r.word("pass", names_to(Pass::update)));
+    op.dtype = static_cast<DType>(r.word("dtype", names_to(DType::uint8)));
+    op.causal = r.boolean_or("causal", false);
+    op.gated = r.boolean_or("gated", false);
+    op.accumulate = r.boolean_or("accumulate", false);
+    op.batch = r.integer_or("batch", 1, 1, largest);
+    op.m = r.integer_or("m", 0, 0, largest);
+    op.n = r.integer_or("n", 0, 0, largest);
+    op.k = r.integer_or("k", 0, 0, largest);
+    op.elements = r.integer_or("elements", 0, 0, largest);
+    return op;
+  }
+
   void once(const Reader& r, std::string_view key, const std::string& what) {
     if (!seen_.insert(what).second) r.fail_at(key, what + " once in a file");
   }
@@ -138,6 +181,8 @@ class CalibrationReader {
   Calibration& c_;
   std::map<std::string, std::variant<double*, Seconds*, Bytes*>> places_;  // of c_, by name
   std::set<std::string> seen_;   // in the file being read
+  MeasuredOps in_file_;
+  std::size_t measured_in_file_ = 0;
 };
 
 Json value_json(double v) { return v; }
@@ -173,6 +218,40 @@ std::vector<Json> constant_groups(const Calibration& c) {
   return groups;
 }
 
+// What has its default is left out.
+Json op_json(const MeasuredOp& m) {
+  const Op& op = m.op;
+  Json out = Json::object();
+  out.set("op", name(op.name)).set("kind", op_kinds[static_cast<std::size_t>(op.kind)]);
+  out.set("pass", name(op.pass)).set("dtype", name(op.dtype));
+  if (op.causal) out.set("causal", true);
+  if (op.gated) out.set("gated", true);
+  if (op.accumulate) out.set("accumulate", true);
+  if (op.batch != 1) out.set("batch", op.batch);
+  const std::pair<const char*, std::int64_t> sizes[] = {{"m", op.m}, {"n", op.n}, {"k", op.k}, {"elements", op.elements}};
+  for (const auto& [key, size] : sizes)
+    if (size != 0) out.set(key, size);
+  return out.set("time", exact(m.time)).set("spread", m.spread);
+}
+
+// Ops of one source together, in the order of the first of each.
+Json measured_groups(const MeasuredOps& measured) {
+  std::vector<std::string> sources;
+  std::vector<Json> ops;
+  for (const MeasuredOp& m : measured.all()) {
+    const auto at = static_cast<std::size_t>(std::find(sources.begin(), sources.end(), m.source) - sources.begin());
+    if (at == sources.size()) {
+      sources.push_back(m.source);
+      ops.push_back(Json::array());
+    }
+    ops[at].push(op_json(m));
+  }
+  Json out = Json::array();
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    out.push(Json::object().set("source", sources[i]).set("ops", ops[i]));
+  return out;
+}
+
 }  // namespace
 
 Calibration read_calibration(Files& files, std::string_view file) {
@@ -203,6 +282,7 @@ Json write_calibration(const Calibration& c) {
     curves.push(std::move(row));
   }
   out.set("attention", std::move(attention)).set("curves", std::move(curves));
+  if (!c.measured.all().empty()) out.set("measured", measured_groups(c.measured));
   return out;
 }
 

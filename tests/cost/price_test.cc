@@ -234,5 +234,53 @@ TEST_F(Prices, ConstantsAreKnownByName) {
   }
 }
 
+TEST_F(Prices, WhatWasMeasuredGoesBeforeTheFormulas) {
+  const Op up = linear(OpName::mlp_up, Pass::forward, 512, 1024, 256, DType::fp32);
+  Op attention = up;
+  attention.name = OpName::attention;
+  attention.kind = OpKind::attention;
+  const Price formula = price(compute(up), c, cluster(h100_node()));
+  EXPECT_THROW(price(compute(attention), c, cluster(h100_node())), InputError);
+  c.measured.set({up, {3e-3}, 0.1, "here"});
+  c.measured.set({attention, {5e-3}, 0.1, "here"});
+  EXPECT_EQ(seconds(price(compute(up), c, cluster(h100_node())).flow), 3e-3);
+  EXPECT_EQ(seconds(price(compute(up), c, cluster(h100_node())).fixed), 0);
+  EXPECT_EQ(price(compute(up), c, cluster(h100_node())).launch, formula.launch);
+  EXPECT_EQ(seconds(price(compute(attention), c, cluster(h100_node())).total()), 5e-3);
+  EXPECT_EQ(evidence(compute(up), c), Evidence::measured);
+  EXPECT_TRUE(constants_of(compute(up), c).empty());
+  Op again = up;
+  again.pass = Pass::recompute;
+  EXPECT_EQ(seconds(price(compute(again), c, cluster(h100_node())).flow), 3e-3) << "recompute counts as forward";
+}
+
+// Every field of an op tells it from another.
+TEST(Measured, OnlyAnExactMatchIsFound) {
+  const Op op = linear(OpName::mlp_up, Pass::forward, 512, 1024, 256);
+  std::vector<Op> others(11, op);
+  others[0].name = OpName::qkv;
+  others[1].pass = Pass::weight_gradient;
+  others[2].kind = OpKind::memory;
+  others[3].dtype = DType::fp32;
+  others[4].causal = true;
+  others[5].gated = true;
+  others[6].accumulate = true;
+  others[7].batch = 2;
+  others[8].m = 513;
+  others[9].n = 1023;
+  others[10].elements = 1;
+  MeasuredOps measured;
+  measured.set({op, {1}, 0, "here"});
+  for (std::size_t i = 0; i < others.size(); ++i) EXPECT_EQ(measured.find(others[i]), nullptr) << i;
+  for (std::size_t i = 0; i < others.size(); ++i)
+    measured.set({others[i], {static_cast<double>(i) + 2}, 0, "here"});
+  EXPECT_EQ(measured.find(op)->time.v, 1);
+  for (std::size_t i = 0; i < others.size(); ++i)
+    EXPECT_EQ(measured.find(others[i])->time.v, static_cast<double>(i) + 2) << i;
+  measured.set({op, {7}, 0, "again"});
+  EXPECT_EQ(measured.find(op)->time.v, 7);
+  EXPECT_EQ(measured.all().size(), others.size() + 1);
+}
+
 }  // namespace
 }  // namespace orrery::test

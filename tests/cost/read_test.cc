@@ -98,6 +98,32 @@ TEST(CalibrationFile, WrittenAndReadBackIsEqual) {
   }
 }
 
+TEST(CalibrationFile, MeasuredOpsAreReadBackEqualAndLaterOnesReplace) {
+  Calibration c = calibration("h100-megatron-core");
+  Op product{.name = OpName::logits, .kind = OpKind::matmul, .pass = Pass::weight_gradient, .dtype = DType::fp32};
+  product.accumulate = true;
+  product.m = 7, product.n = 5, product.k = 3;
+  Op core{.name = OpName::attention, .kind = OpKind::attention, .causal = true, .batch = 4, .m = 8, .n = 8, .k = 2};
+  Op gate{.name = OpName::activation, .pass = Pass::input_gradient, .gated = true, .elements = 99};
+  c.measured.set({product, {1.25e-6}, 0.0625, "a"});
+  c.measured.set({core, {1.0 / 3}, 0, "b"});
+  c.measured.set({gate, {2e-3}, 0.1, "a"});
+  Texts files;
+  files.texts["base.json"] = write_calibration(c).dump();
+  EXPECT_EQ(read_calibration(files, "base.json"), c);
+  const std::string row = R"({"op": "activation", "kind": "memory", "pass": "input_gradient", "dtype": "bf16",
+                              "gated": true, "elements": 99, "time": "5 ms"})";
+  const auto over = [](const std::string& rows) {
+    return file(R"(, "bases": ["base.json"], "measured": [{"source": "later", "ops": [)" + rows + "]}]");
+  };
+  files.texts["c.json"] = over(row);
+  EXPECT_EQ(read_calibration(files, "c.json").measured.find(gate)->source, "later");
+  EXPECT_EQ(read_calibration(files, "c.json").measured.all().size(), 3u);
+  EXPECT_NE(error_of(file(R"(, "measured": [{"source": "a", "ops": [)" + row + "," + row + "]}]")).find("once in a file"),
+            std::string::npos);
+  EXPECT_NE(error_of(file(R"(, "measured": [{"source": "a", "ops": [{"op": "qvk"}]}])")).find("qkv"), std::string::npos);
+}
+
 // No constant without its source: what a shipped calibration changes from the defaults, and every table entry.
 TEST(CalibrationFile, ShippedOnesSayWhereEverythingIsFrom) {
   ASSERT_GE(shipped().size(), 10u);
