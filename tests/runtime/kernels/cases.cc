@@ -85,6 +85,9 @@ void products(Cases& c) {
              bias ? d.tensor(1, n) : Tensor{}},
             {d.tensor(m, n)});
     }
+  for (const bool option : {false, true})
+    c.add(option ? "large, a transposed, adding" : "large", matmul, {.add = option, .transpose_a = option},
+          {option ? d.tensor(257, 520) : d.tensor(520, 257), d.tensor(257, 519)}, {d.tensor(520, 519)});
   Invocation& gradient = c.add("bf16 operands, fp32 gradient", matmul, {.add = true, .transpose_a = true},
                                {d.tensor(24, 10), d.tensor(24, 12)}, {d.exact(10, 12)});
   gradient = in_bf16(gradient);
@@ -97,7 +100,7 @@ void products(Cases& c) {
 void norms(Cases& c) {
   Draw& d = c.draw;
   for (const Norm kind : {Norm::layer, Norm::rms})
-    for (const Int h : {1, 5, 64, 200})
+    for (const Int h : {3, 16, 64, 200})
       for (const bool option : {false, true}) {
         const KernelAttributes a{.add = option, .norm = kind, .epsilon = 1e-3F};
         const std::string label = std::string(kind == Norm::layer ? "layer" : "rms") + " of " +
