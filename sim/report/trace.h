@@ -12,6 +12,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,15 @@ struct TraceOptions {
 using Sink = std::function<void(std::string_view)>;
 
 void write_chrome_trace(const Program&, const Timeline&, const TraceOptions&, const Sink&);
+
+// Several Timelines of one Program in one file, such as a predicted and a measured one: a process a rank and
+// Timeline, named after both.
+struct NamedTimeline {
+  std::string_view name;
+  const Timeline& timeline;
+};
+void write_chrome_traces(const Program&, std::span<const NamedTimeline>, const TraceOptions&, const Sink&);
+
 void write_perfetto_trace(const Program&, const Timeline&, const TraceOptions&, const Sink&);
 
 }  // namespace orrery

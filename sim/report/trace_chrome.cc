@@ -44,7 +44,8 @@ std::string_view scalar_type(DType t) {  // as torch names it
 
 class Chrome {
  public:
-  Chrome(const Program& p, const Timeline& t, const Sink& sink) : p_(p), t_(t), out_(sink) {}
+  Chrome(const Program& p, std::span<const NamedTimeline> timelines, const Sink& sink)
+      : p_(p), timelines_(timelines), out_(sink) {}
 
   void run(const TraceOptions& options) {
     const std::vector<TracedRank> ranks = traced_ranks(p_, options);
@@ -56,17 +57,24 @@ class Chrome {
       s += "},";
     }
     s += "\"traceEvents\":[";
-    for (const TracedRank& r : ranks) {
-      const RankView view(p_, t_, r.team, r.player);
-      describe(r, view.streams());
-      for (const RankView::Item& i : view.items()) slice(r, view, i);
-      if (options.memory)
-        for (const MemorySample& m : memory_samples(p_, t_, r.team, r.player)) counter(r, m);
-    }
+    for (; index_ < timelines_.size(); ++index_)
+      for (const TracedRank& r : ranks) rank(r, options);
     out_.text() += "\n]}\n";
   }
 
  private:
+  void rank(const TracedRank& r, const TraceOptions& options) {
+    const Timeline& t = timelines_[index_].timeline;
+    const RankView view(p_, t, r.team, r.player);
+    describe(r, view.streams());
+    for (const RankView::Item& i : view.items()) slice(r, view, i);
+    if (options.memory)
+      for (const MemorySample& m : memory_samples(p_, t, r.team, r.player)) counter(r, m);
+  }
+  // Processes of one Timeline stand together.
+  std::int64_t process(const TracedRank& r) const {
+    return static_cast<std::int64_t>(index_) * processes_apart + std::int64_t{r.rank.i};
+  }
   std::string& event() {
     std::string& s = out_.text();
     s += first_ ? "\n" : ",\n";
@@ -78,15 +86,16 @@ class Chrome {
     std::string& s = event();
     s += "{\"ph\":\"M\",\"name\":\"";
     s += what;
-    s += "\",\"pid\":" + std::to_string(r.rank.i);
+    s += "\",\"pid\":" + std::to_string(process(r));
     if (tid > 0) s += ",\"tid\":" + std::to_string(tid);
     s += ",\"args\":{\"";
     s += key;
     s += "\":" + value.dump(false) + "}}";
   }
   void describe(const TracedRank& r, std::uint32_t streams) {
-    metadata(r, "process_name", 0, "name", r.name);
-    metadata(r, "process_sort_index", 0, "sort_index", std::int64_t{r.rank.i});
+    const std::string_view which = timelines_[index_].name;
+    metadata(r, "process_name", 0, "name", which.empty() ? r.name : std::string(which) + " " + r.name);
+    metadata(r, "process_sort_index", 0, "sort_index", process(r));
     for (std::uint32_t s = 0; s < stream_count; ++s) {
       const int tid = static_cast<int>(s) + 1;
       if ((streams >> s & 1) == 0) continue;
@@ -96,9 +105,9 @@ class Chrome {
   }
 
   // "pid", "tid" and "ts" of an event on a stream.
-  static void place(std::string& s, const TracedRank& r, const Row& row, Tick at) {
+  void place(std::string& s, const TracedRank& r, const Row& row, Tick at) const {
     s += ",\"pid\":";
-    append(s, std::int64_t{r.rank.i});
+    append(s, process(r));
     s += ",\"tid\":";
     append(s, static_cast<std::int64_t>(row.stream) + 1);
     s += ",\"ts\":";
@@ -160,7 +169,7 @@ class Chrome {
     std::string& s = event();
     s += view.row(i).kind == Kind::send ? "{\"ph\":\"s\"" : "{\"ph\":\"f\",\"bp\":\"e\"";
     s += ",\"cat\":\"message\",\"name\":\"message\",\"id\":";
-    append(s, std::int64_t{flow_id(view, i)});
+    append(s, (static_cast<std::int64_t>(index_) << 32) + std::int64_t{flow_id(view, i)});
     place(s, r, view.row(i), begin);
     s += "}";
   }
@@ -168,7 +177,7 @@ class Chrome {
   void counter(const TracedRank& r, const MemorySample& m) {
     std::string& s = event();
     s += "{\"ph\":\"C\",\"name\":\"memory\",\"pid\":";
-    append(s, std::int64_t{r.rank.i});
+    append(s, process(r));
     s += ",\"ts\":";
     append(s, m.at);
     s += ",\"args\":{\"bytes\":";
@@ -176,8 +185,10 @@ class Chrome {
     s += "}}";
   }
 
+  static constexpr std::int64_t processes_apart = 1'000'000;
   const Program& p_;
-  const Timeline& t_;
+  std::span<const NamedTimeline> timelines_;
+  std::size_t index_ = 0;  // of the Timeline under way
   Buffered out_;
   bool first_ = true;
 };
@@ -185,7 +196,13 @@ class Chrome {
 }  // namespace
 
 void write_chrome_trace(const Program& p, const Timeline& t, const TraceOptions& options, const Sink& sink) {
-  Chrome(p, t, sink).run(options);
+  const NamedTimeline one{"", t};
+  write_chrome_traces(p, {&one, 1}, options, sink);
+}
+
+void write_chrome_traces(const Program& p, std::span<const NamedTimeline> timelines,
+                         const TraceOptions& options, const Sink& sink) {
+  Chrome(p, timelines, sink).run(options);
 }
 
 }  // namespace orrery

@@ -150,6 +150,22 @@ TEST(ChromeTrace, OneRankHasItsDistributedInfo) {
   for (const auto& [track, slices] : read(document).tracks) EXPECT_EQ(track.first, 4);
 }
 
+// Two Timelines of one Program: each is there as if alone, and no process or arrow is shared.
+TEST(ChromeTrace, TimelinesStandSideBySide) {
+  const HandMade made(2, 2, 1);
+  const Timeline t = made.timeline();
+  std::string text;
+  const NamedTimeline both[] = {{"predicted", t}, {"measured", t}};
+  write_chrome_traces(made.p, both, {}, [&text](std::string_view piece) { text += piece; });
+  const Json document = parse_json(text, "trace"), alone = parse_json(chrome(made.p, t), "trace");
+  const ChromeTrace two = read(document), one = read(alone);
+  EXPECT_EQ(two.tracks.size(), 2 * one.tracks.size());
+  EXPECT_EQ(two.slices.size(), 2 * one.slices.size());
+  EXPECT_EQ(two.arrows.size(), 2 * one.arrows.size());
+  EXPECT_NE(text.find("\"predicted rank 0"), std::string::npos);
+  EXPECT_NE(text.find("\"measured rank 0"), std::string::npos);
+}
+
 TEST(ChromeTrace, MemoryIsTheLedgersOverTime) {
   HandMade made(1, 2);
   // The stash of a micro-batch: taken in the forward block, released in the backward block.

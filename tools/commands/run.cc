@@ -51,7 +51,7 @@ class Run : public Command {
   void progress(const StepReport&, const Training&) const;
   void report(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, Trainer&, World&,
               Session&);
-  void write_traces(const Program&, const Timeline&, Session&) const;
+  void write_traces(const Program&, const Timeline& predicted, const Timeline& measured, Session&) const;
 
   QuestionFlags question_;
   std::string data_, backend_ = "cpu", checkpoints_, weights_, export_, decay_ = "cosine";
@@ -137,12 +137,13 @@ void Run::progress(const StepReport& r, const Training& t) const {
   std::fprintf(stderr, "%s%s%s", live ? "\r" : "", line.c_str(), stays ? "\n" : "\x1b[K");
 }
 
-void Run::write_traces(const Program& program, const Timeline& measured, Session& session) const {
+void Run::write_traces(const Program& program, const Timeline& predicted, const Timeline& measured,
+                       Session& session) const {
   const std::string& to = session.globals().trace;
   if (to.empty()) return;
   OutputFile file(to);
-  write_chrome_trace(program, measured, TraceOptions{},
-                     [&file](std::string_view piece) { file.append(piece); });
+  const NamedTimeline both[] = {{"predicted", predicted}, {"measured", measured}};
+  write_chrome_traces(program, both, TraceOptions{}, [&file](std::string_view piece) { file.append(piece); });
   file.commit();
 }
 
@@ -197,7 +198,7 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
     said += fmt::format(" predicted {:.2f} ms a step, {:+.1f} %\n\n{}", step * 1e3,
                         (step / seconds - 1) * 100, text(classes, 16));
     out.set("predicted_seconds", step).set("classes", to_json(classes));
-    write_traces(evaluator.program(), measured, session);
+    write_traces(evaluator.program(), *predicted, measured, session);
   }
   session.print(said);
   if (!session.globals().json.empty()) session.write_json(out);
