@@ -127,7 +127,7 @@ void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward)
     to = builder_.buffer(whole, home::of_unit(unit, home::gathered), Place::fixed, true, true);
     if (layer) gather_slots_.push_back(to);
   }
-  gathered_ += layer;
+  gathered_ += layer && !kept;
   held_weights_[unit] = to;
   have_weights_[unit] = true;
   if (kept && backward) return;

@@ -120,7 +120,7 @@ class StageEmitter {
   std::vector<bool> have_weights_, have_gradients_;
   std::vector<Tensor> gather_slots_;
   bool accumulate_ = false;   // the backward pass under construction adds to the gradients
-  std::size_t gathered_ = 0;  // layers gathered so far, to turn over the slots
+  std::size_t gathered_ = 0;  // into slots so far, to take turns
   std::vector<std::size_t> bucket_;
   std::vector<std::uint32_t> reduce_rows_;  // by unit
 };

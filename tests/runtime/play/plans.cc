@@ -92,7 +92,7 @@ std::vector<Draw> drawn_plans(std::size_t count, std::uint64_t seed) {
       continue;
     d.name = d.model->name + (d.model->tied ? " tied, " : " ") +
              std::to_string(d.model->kinds.front().attention.kv_heads) + " key/value heads, plan " +
-             write_plan(d.plan).dump();
+             write_plan(d.plan).dump(false);
     if (seen.insert(d.name).second) out.push_back(std::move(d));
   }
   return out;
