@@ -141,9 +141,12 @@ struct KernelAttributes {
   std::int64_t global_columns = 0;
 };
 
+// Of a kernel whose instruction is priced with another one of its kernels, or with its communication.
+inline constexpr std::uint32_t no_cost = ~0U;
+
 struct Kernel {
   KernelName name = KernelName::zero;
-  std::uint32_t cost_class = 0;  // of the Program: what a rehearsal waits for, what a profile is kept by
+  std::uint32_t cost_class = 0;  // of the Program: what a rehearsal waits for; or no_cost
   TensorRef in[4]{}, out[3]{};
   KernelAttributes attributes{};
   std::span<const Segment> segments{};

@@ -133,6 +133,8 @@ class Binding::Walk {
       out_.issues_.tokens = {to.tensor.data, staging_, {to.tensor.elements() * size_of(to.tensor.dtype)}};
     }
     i.kernels = static_cast<std::uint32_t>(out_.issues_.kernels.size()) - i.first_kernel;
+    for (std::uint32_t k = row.kind == Kind::compute ? 1 : 0; k < i.kernels; ++k)
+      out_.issues_.kernels[i.first_kernel + k].cost_class = no_cost;
   }
 
   void communicate(const Call& call, const Row& row, Issue& i) {
