@@ -232,10 +232,19 @@ void World::drive(std::uint32_t rank) {
   }
 }
 
+bool World::host_waits(const Rank& r) const {
+  return (r.drains != 0 && !drained(r, r.drains)) || (r.awaits && !r.awaits->reached);
+}
+
 bool World::stuck() const {
-  return failure_.empty() && waiting_hosts_ > 0 && waiting_hosts_ + left_ >= hosts_ &&
-         std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& r) { return r.idle; }) &&
-         std::any_of(ranks_.begin(), ranks_.end(), [](const Rank& r) { return r.busy != 0; });
+  if (!failure_.empty()) return false;
+  std::uint32_t waiting = 0, left = 0;
+  for (const Rank& r : ranks_) {
+    if (!r.idle) return false;
+    waiting += host_waits(r);
+    left += r.left;
+  }
+  return waiting > 0 && waiting + left >= hosts_;
 }
 
 void World::fail_all(std::string reason) {
@@ -243,21 +252,19 @@ void World::fail_all(std::string reason) {
   for (Rank& r : ranks_) r.host.notify_all();
 }
 
-template <class Done>
-void World::host_waits(std::unique_lock<std::mutex>& lock, Rank& r, Done&& done) {
-  if (!done()) {
-    ++waiting_hosts_;
-    if (stuck()) fail_all(deadlock());
-    while (failure_.empty() && !done()) r.host.wait(lock);
-    --waiting_hosts_;
-  }
+void World::let_host_wait(std::unique_lock<std::mutex>& lock, Rank& r) {
+  if (stuck()) fail_all(deadlock());
+  while (failure_.empty() && host_waits(r)) r.host.wait(lock);
+  r.drains = 0;
+  r.awaits = nullptr;
   if (!failure_.empty()) throw DeviceError(failure_);
 }
 
 Tick World::drain(std::uint32_t rank, std::uint32_t streams) {
   std::unique_lock lock(mutex_);
   Rank& r = ranks_[rank];
-  host_waits(lock, r, [&] { return drained(r, streams); });
+  r.drains = streams;
+  let_host_wait(lock, r);
   Tick last{};
   for (; streams != 0; streams &= streams - 1)
     last = std::max(last, r.lanes[static_cast<std::size_t>(__builtin_ctz(streams))].at);
@@ -266,14 +273,14 @@ Tick World::drain(std::uint32_t rank, std::uint32_t streams) {
 
 Tick World::await(std::uint32_t rank, const Record& record) {
   std::unique_lock lock(mutex_);
-  host_waits(lock, ranks_[rank], [&] { return record.reached; });
+  ranks_[rank].awaits = &record;
+  let_host_wait(lock, ranks_[rank]);
   return record.time;
 }
 
 void World::leave(std::uint32_t rank) {
   const std::lock_guard lock(mutex_);
   ranks_[rank].left = true;
-  ++left_;
   if (stuck()) fail_all(deadlock());
 }
 

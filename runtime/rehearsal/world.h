@@ -88,6 +88,9 @@ class World {
     std::uint32_t busy = 0;  // bit s: lane s has items
     bool idle = false;       // its thread has nothing to sleep for
     bool left = false;
+    // What its host waits for, if it does.
+    std::uint32_t drains = 0;
+    const Record* awaits = nullptr;
     std::condition_variable news, host;
     std::thread thread;
   };
@@ -114,8 +117,8 @@ class World {
   void drive(std::uint32_t rank);
   std::optional<Tick> next_due(const Rank&) const;
   bool drained(const Rank&, std::uint32_t streams) const;
-  template <class Done>
-  void host_waits(std::unique_lock<std::mutex>&, Rank&, Done&&);
+  bool host_waits(const Rank&) const;
+  void let_host_wait(std::unique_lock<std::mutex>&, Rank&);
   bool stuck() const;
   void fail_all(std::string reason);
 
@@ -132,7 +135,6 @@ class World {
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> groups_;
   std::unordered_map<MeetingKey, Meeting> meetings_;  // that some members have come to
   std::vector<std::uint32_t> moved_;                  // ranks that a meeting has let go on; simulated clock
-  std::uint32_t waiting_hosts_ = 0, left_ = 0;
   std::string failure_;
   bool stop_ = false;
 };
