@@ -11,7 +11,6 @@
 namespace orrery {
 namespace {
 
-constexpr std::int64_t smallest_bytes = 100'000;
 constexpr std::size_t fewest_points = 6;
 
 struct MatmulModel {
@@ -67,10 +66,10 @@ MatmulFit fit_matmul(std::span<const MatmulPoint> points, const Device& device, 
   return {model.constants, {model.launch}, found.before, found.after};
 }
 
-std::vector<CurveFit> fit_curves(std::span<const CollectivePoint> points) {
+std::vector<CurveFit> fit_curves(std::span<const CollectivePoint> points, Bytes smallest) {
   std::map<std::pair<Kind, int>, std::vector<CollectivePoint>> groups;
   for (const CollectivePoint& p : points)
-    if (p.bytes.v >= smallest_bytes) groups[{p.kind, p.ranks}].push_back(p);
+    if (p.bytes >= smallest) groups[{p.kind, p.ranks}].push_back(p);
   std::vector<CurveFit> fits;
   for (const auto& [key, group] : groups)
     if (group.size() >= fewest_points) fits.push_back(fit_curve(group));

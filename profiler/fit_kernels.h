@@ -21,8 +21,8 @@ struct CurveFit {
   Curve curve;
   Errors after;
 };
-// One curve for each operation and number of ranks with at least 6 points of 100 kB or more: smaller buffers go by
-// other protocols, and by the host's launch.
-std::vector<CurveFit> fit_curves(std::span<const CollectivePoint>);
+// One curve for each operation and number of ranks with at least 6 points of `smallest` or more: with NCCL, smaller
+// buffers go by other protocols, and by the host's launch.
+std::vector<CurveFit> fit_curves(std::span<const CollectivePoint>, Bytes smallest = {100'000});
 
 }  // namespace orrery

@@ -1,0 +1,215 @@
+#include "profiler/measure/links.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <numeric>
+
+#include "profiler/measure/samples.h"
+
+namespace orrery {
+namespace {
+
+constexpr Kind collectives[] = {Kind::all_reduce, Kind::reduce_scatter, Kind::all_gather, Kind::all_to_all,
+                                Kind::broadcast};
+
+double between(const Backend& b, EventIndex from, EventIndex to) {
+  return to_seconds(b.time_of(to) - b.time_of(from)).v;
+}
+
+void open_world(Backend& backend, std::uint32_t ranks) {
+  GroupMembers world{std::vector<std::uint32_t>(ranks), Role::world};
+  std::iota(world.members.begin(), world.members.end(), 0U);
+  const std::uint32_t id = 0;
+  backend.open_groups({&world, 1}, {&id, 1});
+}
+
+// The communications of one rank in its group of all.
+class Member {
+ public:
+  Member(Backend& backend, std::uint32_t ranks, std::uint32_t rank, std::int64_t most_bytes)
+      : backend_(backend), ranks_(ranks), rank_(rank) {
+    for (void*& memory : memory_) memory = backend.allocate({most_bytes}, Memory::device);
+    open_world(backend, ranks);
+    backend.create_events(4);
+  }
+
+  // Queues one of the whole buffer of `bytes`.
+  void post(Kind kind, std::int64_t bytes, Stream stream) {
+    const std::int64_t elements = bytes / 4, part = elements / ranks_;
+    auto* whole = static_cast<float*>(memory_[0]);
+    float* mine = whole + part * rank_;
+    Transfer& t = transfers_.emplace_back();
+    switch (kind) {
+      case Kind::reduce_scatter:
+        t = {whole, mine, part};
+        break;
+      case Kind::all_gather:
+        t = {mine, whole, part};
+        break;
+      case Kind::all_to_all:
+        t = {whole, memory_[1], part};
+        break;
+      case Kind::send:
+        t = {whole, nullptr, elements};
+        break;
+      case Kind::receive:
+        t = {nullptr, memory_[1], elements};
+        break;
+      default:
+        t = {whole, whole, elements};
+    }
+    Communication c;
+    c.kind = kind;
+    c.sequence = kind == Kind::receive ? received_++ : kind == Kind::send ? sent_++ : met_++;
+    c.transfers = {&t, 1};
+    c.label = "profile";
+    backend_.communicate(c, stream);
+  }
+
+  double batch(Kind kind, std::int64_t bytes, int count) {
+    post(Kind::all_reduce, 4 * ranks_, Stream::data);  // so that all begin together
+    synchronize();
+    backend_.record(0, Stream::data);
+    for (int i = 0; i < count; ++i) post(kind, bytes, Stream::data);
+    backend_.record(1, Stream::data);
+    synchronize();
+    return between(backend_, 0, 1) / count;
+  }
+
+  // There and back between ranks 0 and 1, so many times; the time of one way.
+  double round_trips(std::int64_t bytes, int count) {
+    const bool first = rank_ == 0;
+    const Stream out = first ? Stream::send_next : Stream::send_previous;
+    const Stream in = first ? Stream::receive_next : Stream::receive_previous;
+    backend_.record(0, out);
+    for (int i = 0; i < count; ++i) {
+      if (first) post(Kind::send, bytes, out);
+      post(Kind::receive, bytes, in);
+      backend_.record(2, in);
+      backend_.wait(2, out);
+      if (!first) post(Kind::send, bytes, out);
+    }
+    backend_.record(1, first ? in : out);
+    synchronize();
+    return between(backend_, 0, 1) / (2 * count);
+  }
+
+  void synchronize() {
+    backend_.synchronize();
+    transfers_.clear();
+  }
+
+ private:
+  Backend& backend_;
+  std::uint32_t ranks_, rank_, sent_ = 0, received_ = 0, met_ = 0;
+  std::array<void*, 2> memory_{};
+  std::deque<Transfer> transfers_;  // of what is queued
+};
+
+// What one rank measures: by point, by batch.
+using Samples = std::vector<std::vector<double>>;
+
+int batch_size(std::int64_t bytes, const LinkOptions& o) {
+  return static_cast<int>(std::clamp<std::int64_t>(o.bytes_each / bytes, 2, 64));
+}
+
+Samples measure_member(Member& member, std::span<const CollectivePoint> points, const LinkOptions& options,
+                       const std::function<void(std::size_t)>& progress) {
+  Samples out;
+  for (const CollectivePoint& p : points) {
+    progress(out.size());
+    std::vector<double>& samples = out.emplace_back();
+    const int count = batch_size(p.bytes.v, options);
+    for (int b = 0; b <= options.batches; ++b) {
+      const double t = p.kind == Kind::send ? member.round_trips(p.bytes.v, count)
+                                            : member.batch(p.kind, p.bytes.v, count);
+      if (b > 0) samples.push_back(t);
+    }
+  }
+  return out;
+}
+
+// Of the rank that came last to each batch: the others waited for it.
+double combine(const std::vector<Samples>& by_rank, std::size_t point, Kind kind) {
+  std::vector<double> batches = by_rank.front()[point];
+  for (const Samples& samples : by_rank)
+    for (std::size_t b = 0; b < batches.size() && kind != Kind::send; ++b)
+      batches[b] = std::min(batches[b], samples[point][b]);
+  return summarize(batches).median;
+}
+
+}  // namespace
+
+std::vector<CollectivePoint> measure_links(const WithRanks& with_ranks, std::span<const int> groups,
+                                           Watch& watch, const LinkOptions& options) {
+  std::vector<CollectivePoint> out;
+  for (const int n : groups) {
+    if (watch.stop()) break;
+    const auto ranks = static_cast<std::uint32_t>(n);
+    std::vector<CollectivePoint> points;
+    for (const std::int64_t bytes : options.bytes) {
+      const Bytes whole{bytes / (4 * n) * 4 * n};
+      for (const Kind k : collectives) points.push_back({k, n, whole, 0});
+      if (n == 2) points.push_back({Kind::send, n, whole, 0});
+    }
+    std::vector<Samples> by_rank(ranks);
+    const std::int64_t most = *std::max_element(options.bytes.begin(), options.bytes.end());
+    with_ranks(ranks, {2 * most + (std::int64_t{1} << 20)}, [&](Backend& backend, std::uint32_t rank) {
+      Member member(backend, ranks, rank, most);
+      by_rank[rank] = measure_member(member, points, options, [&](std::size_t done) {
+        if (rank == 0)
+          watch.progress(done, points.size(), "communication of " + std::to_string(n) + " ranks");
+      });
+    });
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      points[i].seconds = combine(by_rank, i, points[i].kind);
+      out.push_back(points[i]);
+    }
+  }
+  return out;
+}
+
+Overlap measure_overlap(const WithRanks& with_ranks) {
+  constexpr std::int64_t bytes = std::int64_t{4} << 20, side = 256;
+  constexpr int collectives_each = 8, rounds = 9;
+  std::vector<std::vector<Overlap>> by_rank(2);
+  with_ranks(2, {std::int64_t{32} << 20}, [&](Backend& backend, std::uint32_t rank) {
+    Member member(backend, 2, rank, bytes);
+    Kernel product;
+    product.name = KernelName::matmul;
+    for (TensorRef* t : {&product.in[0], &product.in[1], &product.out[0]})
+      *t = {backend.allocate({side * side * 4}, Memory::device), DType::fp32, side, side};
+    // Products and collectives side by side; none of one: the others alone.
+    const auto play = [&](int products, int count) {
+      member.batch(Kind::all_reduce, 8, 1);
+      backend.record(0, Stream::compute);
+      backend.record(2, Stream::data);
+      for (int i = 0; i < std::max(products, count); ++i) {
+        if (i < products) backend.launch(product, Stream::compute);
+        if (i < count) member.post(Kind::all_reduce, bytes, Stream::data);
+      }
+      backend.record(1, Stream::compute);
+      backend.record(3, Stream::data);
+      member.synchronize();
+      return std::pair(products > 0 ? between(backend, 0, 1) : 0.0, count > 0 ? between(backend, 2, 3) : 0.0);
+    };
+    const double alone = play(0, collectives_each).second;
+    const double one = play(32, 0).first / 32;
+    const int products = std::clamp(static_cast<int>(alone / one), 8, 4096);
+    for (int i = 0; i < rounds; ++i) {
+      const auto both = play(products, collectives_each);
+      by_rank[rank].push_back(
+          {both.first / play(products, 0).first, both.second / play(0, collectives_each).second});
+    }
+  });
+  std::vector<double> compute, communication;
+  for (const std::vector<Overlap>& rank : by_rank)
+    for (const Overlap& o : rank) {
+      compute.push_back(o.compute);
+      communication.push_back(o.communication);
+    }
+  return {std::max(1.0, summarize(compute).median), std::max(1.0, summarize(communication).median)};
+}
+
+}  // namespace orrery

@@ -1,0 +1,162 @@
+#include "profiler/measure/machine.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "profiler/fit.h"
+#include "profiler/fit_kernels.h"
+#include "profiler/measure/samples.h"
+#include "sim/cost/constants.h"
+#include "sim/cost/memory_bound.h"
+
+namespace orrery {
+namespace {
+
+FlopsPerSecond best_rate(const std::vector<MatmulPoint>& points) {
+  double best = 0;
+  for (const MatmulPoint& p : points)
+    best = std::max(best, 2.0 * static_cast<double>(p.batch * p.m * p.n * p.k) / p.seconds);
+  return {rounded(best)};
+}
+
+struct MessageFit {
+  Seconds latency{};
+  BytesPerSecond bandwidth{};
+  Errors after;
+};
+
+// T = latency + bytes / bandwidth.
+MessageFit fit_messages(const std::vector<CollectivePoint>& links) {
+  std::vector<double> bytes, measured;
+  double rate = 0;
+  for (const CollectivePoint& p : links) {
+    if (p.kind != Kind::send) continue;
+    bytes.push_back(static_cast<double>(p.bytes.v));
+    measured.push_back(p.seconds);
+    rate = std::max(rate, bytes.back() / measured.back());
+  }
+  if (measured.empty()) return {};
+  const double least = *std::min_element(measured.begin(), measured.end());
+  const Parameter parameters[] = {{"latency", least, least / 10, least * 10},
+                                  {"bandwidth", rate, rate / 4, rate * 4}};
+  const Fit found = fit(parameters, measured, [&](std::span<const double> v, std::span<double> predicted) {
+    for (std::size_t i = 0; i < bytes.size(); ++i) predicted[i] = v[0] + bytes[i] / v[1];
+  });
+  return {{rounded(found.values[0])}, {rounded(found.values[1])}, found.after};
+}
+
+// Sets constants, with how they were come by.
+class Setter {
+ public:
+  Setter(Calibration& c, std::string source) : c_(c), source_(std::move(source)) {}
+  void set(const std::string& name, double value, const Errors* e = nullptr) {
+    set_constant(c_, name, rounded(value));
+    c_.provenance[name] = {e ? Evidence::calibrated : Evidence::measured, source(e)};
+  }
+  void set(Curve curve, const Errors& e) {
+    curve.latency.v = rounded(curve.latency.v);
+    curve.bandwidth.v = rounded(curve.bandwidth.v);
+    curve.ramp.v = rounded(curve.ramp.v);
+    std::erase_if(c_.curves, [&](const Curve& x) { return x.kind == curve.kind && x.ranks == curve.ranks; });
+    c_.curves.push_back(curve);
+    c_.provenance[curve_key(curve)] = {Evidence::calibrated, source(&e)};
+  }
+
+ private:
+  std::string source(const Errors* e) const {
+    if (!e) return source_;
+    char text[80];
+    std::snprintf(text, sizeof text, ": %zu points, mean error %.2f %%, worst %.2f %%", e->points,
+                  100 * e->mape, 100 * e->worst);
+    return source_ + text;
+  }
+  Calibration& c_;
+  std::string source_;
+};
+
+void fit_products(const HardwareProfile& h, const Device& device, HardwareFit& out, Setter& to) {
+  if (h.fp32.empty()) return;
+  Device as_fitted = device;
+  as_fitted.bf16 = device.fp32;  // the rate that the points are shares of
+  const MatmulFit f = fit_matmul(h.fp32, as_fitted, false, out.calibration.matmul16);
+  to.set("matmul16.efficiency", f.constants.efficiency, &f.after);
+  to.set("matmul16.epilogue", f.constants.epilogue.v, &f.after);
+  to.set("matmul16.tile_exponent", f.constants.tile_exponent, &f.after);
+  to.set("matmul16.memory_efficiency", f.constants.memory_efficiency, &f.after);
+  to.set("clock16", 1);
+  out.lines.push_back({"matmul16", f.after});
+}
+
+void fit_links(const HardwareProfile& h, HardwareFit& out, Setter& to) {
+  std::vector<CollectivePoint> collectives;
+  for (const CollectivePoint& p : h.links)
+    if (p.kind != Kind::send) collectives.push_back(p);
+  for (const CurveFit& f : fit_curves(collectives, {})) {
+    to.set(f.curve, f.after);
+    out.lines.push_back({curve_key(f.curve), f.after});
+  }
+  const MessageFit messages = fit_messages(h.links);
+  if (messages.bandwidth.v <= 0) return;
+  to.set("message_near", messages.latency.v, &messages.after);
+  to.set("message_efficiency", 1);
+  out.lines.push_back({"message_near", messages.after});
+  to.set("slowdown_nvlink", h.overlap.compute);
+}
+
+}  // namespace
+
+Cluster describe_cluster(const HardwareProfile& h) {
+  Cluster c;
+  c.name = h.name;
+  c.source = "orrery profile hardware, backend " + h.backend;
+  c.groups.push_back({"main", 1, {}});
+  Node& node = c.groups.front().node;
+  node.gpus = h.devices;
+  node.device.name = h.name;
+  node.device.architecture = h.backend;
+  node.device.fp32 = best_rate(h.fp32);
+  node.device.bf16 = best_rate(h.bf16);
+  node.device.multiprocessors = 1;
+  node.device.memory = node.device.nominal_memory = h.memory;
+  node.device.memory_bandwidth = {rounded(h.memory_rate.v)};
+  node.device.source = c.source;
+  node.intra.kind = IntraKind::nvswitch;
+  const MessageFit messages = fit_messages(h.links);
+  node.intra.bandwidth = messages.bandwidth.v > 0 ? messages.bandwidth : node.device.memory_bandwidth;
+  node.host_bandwidth = node.device.memory_bandwidth;
+  return c;
+}
+
+HardwareFit fit_hardware(const HardwareProfile& h, const Cluster& cluster, const Calibration& base) {
+  HardwareFit out{base, {}};
+  const Device& device = cluster.groups.front().node.device;
+  out.calibration.name = out.calibration.device = h.name;
+  if (out.calibration.stack.empty()) out.calibration.stack = "orrery-" + h.backend;
+  Setter to(out.calibration, cluster.source);
+  fit_products(h, device, out, to);
+  fit_links(h, out, to);
+  to.set("memory_efficiency", 1);
+  to.set("kernel_gap", h.launch.v);
+  return out;
+}
+
+void fit_bytes(Calibration& c, const Device& device) {
+  std::map<std::string, std::vector<double>> found;
+  Calibration unit = c;  // whose bytes are 1
+  for (const MeasuredOp& m : c.measured.all()) {
+    if (m.op.kind != OpKind::memory || m.op.elements == 0) continue;
+    const bool gated = m.op.name == OpName::activation && m.op.gated;
+    const std::string constant =
+        gated ? (m.op.pass == Pass::input_gradient ? "gated_backward_bytes" : "gated_forward_bytes")
+              : "ops." + std::string(name(m.op.name)) + "." + std::string(name(m.op.pass)) + ".bytes";
+    set_constant(unit, constant, 1);
+    const double seconds = memory_bound_time(m.op, unit, device.memory_bandwidth).v;
+    if (seconds > 0) found[constant].push_back(m.time.v / seconds);
+  }
+  for (const auto& [constant, bytes] : found)
+    Setter(c, "orrery profile model: median of " + std::to_string(bytes.size()) + " measured ops")
+        .set(constant, summarize(bytes).median);
+}
+
+}  // namespace orrery

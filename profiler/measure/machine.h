@@ -1,0 +1,39 @@
+// What was measured of a machine as a cluster and a calibration of it.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "profiler/calibrate.h"
+#include "profiler/measure/links.h"
+#include "profiler/points.h"
+#include "sim/cluster/cluster.h"
+#include "sim/cost/calibration.h"
+
+namespace orrery {
+
+struct HardwareProfile {
+  std::string name, backend;            // "this-machine", "cpu"
+  int devices = 1;                      // ranks that the machine is used by
+  Bytes memory{};                       // of one
+  std::vector<MatmulPoint> fp32, bf16;  // bf16: none where not measured
+  BytesPerSecond memory_rate{};
+  Seconds launch{};
+  std::vector<CollectivePoint> links;
+  Overlap overlap;
+};
+
+// One node. A device's peaks are the best rates that were measured, its link that of messages.
+Cluster describe_cluster(const HardwareProfile&);
+
+struct HardwareFit {
+  Calibration calibration;
+  std::vector<FitLine> lines;  // residuals
+};
+// Lays what was measured over `base`.
+HardwareFit fit_hardware(const HardwareProfile&, const Cluster&, const Calibration& base);
+
+// The bytes that memory-bound ops move for each element, from measured ops, for shapes that were not
+// measured.
+void fit_bytes(Calibration&, const Device&);
+
+}  // namespace orrery

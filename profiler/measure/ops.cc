@@ -1,0 +1,247 @@
+#include "profiler/measure/ops.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "profiler/measure/samples.h"
+#include "runtime/play/bind.h"
+#include "sim/base/error.h"
+#include "sim/program/compile.h"
+
+namespace orrery {
+namespace {
+
+// Ratios of a core, to order ops by before anything is known of the device.
+double estimate(const Op& op) {
+  return static_cast<double>(flops(op).v) / 1e11 + static_cast<double>(op.elements) * 12 / 1e10 + 1e-6;
+}
+
+// The ops of one rank that are missing, with how often a step has them.
+struct Job {
+  std::size_t which = 0;  // of the cases
+  std::uint32_t rank = 0;
+  MeasuredOps ops;  // `time`: estimated, of all in a step
+
+  double left(const MeasuredOps& known) const {
+    double out = 0;
+    for (const MeasuredOp& m : ops.all())
+      if (!known.find(m.op)) out += m.time.v;
+    return out;
+  }
+};
+
+std::vector<Job> jobs(const Model& model, std::span<const OpCase> cases, const MeasuredOps& known) {
+  std::vector<Job> out;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const int ranks = cases[i].plan.ranks();
+    const Program program = compile(model, one_node(ranks), cases[i].training, cases[i].plan, Ranks::all);
+    std::vector<Job> of_rank(static_cast<std::size_t>(ranks));
+    for_each_instruction(program, [&](const Instruction& x) {
+      if (x.kind != Kind::compute) return;
+      const Op& op = program.classes[x.cost_class].op;
+      if (known.find(op)) return;
+      MeasuredOps& ops = of_rank[x.rank.i].ops;
+      const MeasuredOp* old = ops.find(op);
+      ops.set({op, {(old ? old->time.v : 0) + estimate(op)}, 0, {}});
+    });
+    for (std::uint32_t r = 0; r < of_rank.size(); ++r) {
+      if (of_rank[r].ops.all().empty()) continue;
+      of_rank[r].which = i;
+      of_rank[r].rank = r;
+      out.push_back(std::move(of_rank[r]));
+    }
+  }
+  return out;
+}
+
+// An instruction that is played in every round, and its times if it is measured.
+struct Played {
+  std::uint32_t issue = 0;
+  bool measured = false;
+  std::vector<double> seconds;
+};
+
+// One rank's instructions, bound to memory of a device.
+class Bench {
+ public:
+  Bench(const Setup& setup, const Program& program, std::uint32_t rank, const Arena& arena, Backend& backend)
+      : program_(program), backend_(backend), at_(coordinates(setup.plan, rank)) {
+    arguments_.learning_rate = 1e-6F;
+    auto* base = static_cast<std::byte*>(backend.allocate(arena.size(), Memory::device));
+    const RankMemory memory{program, arena, base};
+    holdings_ = list_holdings(memory, at_);
+    std::int64_t* tokens = nullptr;
+    Bytes size{};
+    for (const Persistent& p : program.persistents) {
+      if (p.home != home::tokens || program.stages[p.virtual_stage].team != at_.stage) continue;
+      size = program.buffers[p.buffer].bytes();
+      tokens = static_cast<std::int64_t*>(backend.allocate(size, Memory::host));
+      break;
+    }
+    for (std::int64_t i = 0; i < size.v / size_of(DType::int64); ++i)
+      tokens[i] = i * 7919 % setup.model.vocab;
+    fill(base, arena.size());
+    binding_ = std::make_unique<Binding>(setup, memory, rank, holdings_, arguments_, tokens);
+    if (tokens) backend.copy(issues().tokens.to, tokens, size, Stream::compute);
+    backend.synchronize();
+  }
+
+  // Plays the ops of `wanted` round by round and puts the times of those that have settled, or had their
+  // rounds, into `into`.
+  void measure(const MeasuredOps& wanted, const OpOptions& options, const std::string& source,
+               MeasuredOps& into, Watch& watch) {
+    choose(wanted, options.instances);
+    backend_.create_events(static_cast<std::uint32_t>(2 * played_.size()));
+    for (std::size_t round = 0; round < options.warmups + options.most; ++round) {
+      play(round >= options.warmups);
+      const std::size_t counted = round < options.warmups ? 0 : round - options.warmups + 1;
+      if (counted >= options.least && (settled(options.settled) || watch.stop())) break;
+    }
+    for (const auto& [op, at] : chosen_) into.set(time_of(*op, at, source));
+  }
+
+ private:
+  const Issues& issues() const { return binding_->issues(); }
+
+  // Positive numbers between 0.03 and 0.12, as fp32 and as bf16: no kernel meets zeros or denormals.
+  void fill(std::byte* base, Bytes size) {
+    const Bytes block{std::int64_t{1} << 20};
+    auto* words = static_cast<std::uint32_t*>(backend_.allocate(block, Memory::host));
+    for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(block.v / 4); ++i) {
+      const std::uint32_t half = 0x3d00U + i * 2654435761U % 0xf8U;
+      words[i] = half << 16 | half;
+    }
+    for (std::int64_t at = 0; at < size.v; at += block.v)
+      backend_.copy(base + at, words, {std::min(block.v, size.v - at)}, Stream::compute);
+  }
+
+  void choose(const MeasuredOps& wanted, std::size_t instances) {
+    std::map<const MeasuredOp*, std::vector<std::uint32_t>> all;
+    std::vector<std::uint32_t> order;
+    for (std::uint32_t i = 0; i < issues().list.size(); ++i) {
+      const Issue& issue = issues().list[i];
+      if (issue.kind != Kind::compute) continue;
+      order.push_back(i);
+      if (const MeasuredOp* m = wanted.find(program_.classes[issue.cost_class].op))
+        all[m].push_back(static_cast<std::uint32_t>(order.size() - 1));
+    }
+    std::map<std::uint32_t, bool> play;  // by place in `order`: measured?
+    for (const auto& [m, places] : all) {
+      const std::size_t count = std::min(instances, places.size());
+      for (std::size_t k = 0; k < count; ++k) {
+        const std::uint32_t place = places[(2 * k + 1) * places.size() / (2 * count)];
+        play[place] = true;
+        if (place > 0) play.emplace(place - 1, false);
+      }
+    }
+    for (const auto& [place, measured] : play) played_.push_back({order[place], measured, {}});
+    for (std::uint32_t i = 0; i < played_.size(); ++i)
+      if (played_[i].measured)
+        chosen_[&wanted.find(program_.classes[issues().list[played_[i].issue].cost_class].op)->op].push_back(
+            i);
+  }
+
+  void play(bool counted) {
+    for (std::uint32_t i = 0; i < played_.size(); ++i) {
+      const Issue& issue = issues().list[played_[i].issue];
+      backend_.record(2 * i, Stream::compute);
+      for (std::uint32_t k = 0; k < issue.kernels; ++k)
+        backend_.launch(issues().kernels[issue.first_kernel + k], Stream::compute);
+      backend_.record(2 * i + 1, Stream::compute);
+    }
+    backend_.synchronize();
+    if (!counted) return;
+    for (std::uint32_t i = 0; i < played_.size(); ++i)
+      if (played_[i].measured)
+        played_[i].seconds.push_back(to_seconds(backend_.time_of(2 * i + 1) - backend_.time_of(2 * i)).v);
+  }
+
+  MeasuredOp time_of(const Op& op, const std::vector<std::uint32_t>& at, const std::string& source) const {
+    double sum = 0, spread = 0;
+    for (const std::uint32_t i : at) {
+      const Repeats r = summarize(played_[i].seconds);
+      sum += r.median;
+      spread += r.spread;
+    }
+    const auto n = static_cast<double>(at.size());
+    return {op, {sum / n}, spread / n, source};
+  }
+
+  // The standard error of a median of n is about 1.86 half quartile distances over the root of n (normal
+  // samples).
+  bool settled(double share) const {
+    for (const auto& [op, at] : chosen_) {
+      const double n = static_cast<double>(at.size() * played_[at.front()].seconds.size());
+      const double error = 1.86 * time_of(*op, at, {}).spread;
+      if (error * error > share * share * n) return false;
+    }
+    return true;
+  }
+
+  const Program& program_;
+  Backend& backend_;
+  Coordinates at_;
+  StepArguments arguments_;
+  Holdings holdings_;
+  std::unique_ptr<Binding> binding_;
+  std::vector<Played> played_;                              // in order of the Program
+  std::map<const Op*, std::vector<std::uint32_t>> chosen_;  // into played_
+};
+
+std::vector<Op> ordered(const std::vector<Job>& list, const MeasuredOps& known) {
+  MeasuredOps all;
+  for (const Job& job : list)
+    for (const MeasuredOp& m : job.ops.all()) {
+      if (known.find(m.op)) continue;
+      const MeasuredOp* old = all.find(m.op);
+      all.set({m.op, {m.time.v + (old ? old->time.v : 0)}, 0, {}});
+    }
+  std::vector<MeasuredOp> sorted = all.all();
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const MeasuredOp& a, const MeasuredOp& b) { return a.time.v > b.time.v; });
+  std::vector<Op> out;
+  for (const MeasuredOp& m : sorted) out.push_back(m.op);
+  return out;
+}
+
+}  // namespace
+
+Cluster one_node(int ranks) {
+  Cluster c;
+  c.name = "one node";
+  c.groups.push_back({"main", 1, {}});
+  c.groups.front().node.gpus = ranks;
+  return c;
+}
+
+std::vector<Op> missing_ops(const Model& model, std::span<const OpCase> cases, const MeasuredOps& known) {
+  return ordered(jobs(model, cases, known), known);
+}
+
+std::vector<Op> measure_ops(const Model& model, std::span<const OpCase> cases, const WithDevice& with_device,
+                            const std::string& source, MeasuredOps& into, Watch& watch,
+                            const std::function<void()>& saved, const OpOptions& options) {
+  const std::vector<Job> list = jobs(model, cases, into);
+  const std::size_t total = ordered(list, into).size();
+  for (std::size_t left = total; left > 0 && !watch.stop(); left = ordered(list, into).size()) {
+    watch.progress(total - left, total, "operations");
+    const Job& job = *std::max_element(
+        list.begin(), list.end(), [&](const Job& a, const Job& b) { return a.left(into) < b.left(into); });
+    const OpCase& c = cases[job.which];
+    const Program program = compile(model, one_node(c.plan.ranks()), c.training, c.plan, Ranks::all);
+    const Arena arena = lay_out(program, coordinates(c.plan, job.rank).stage);
+    MeasuredOps wanted;
+    for (const MeasuredOp& m : job.ops.all())
+      if (!into.find(m.op)) wanted.set(m);
+    with_device({arena.size().v + (std::int64_t{2} << 20)}, [&](Backend& backend) {
+      Bench(Setup{model, c.training, c.plan}, program, job.rank, arena, backend)
+          .measure(wanted, options, source, into, watch);
+    });
+    saved();
+  }
+  watch.progress(total, total, "operations");
+  return ordered(list, into);
+}
+
+}  // namespace orrery

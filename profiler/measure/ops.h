@@ -1,0 +1,47 @@
+// Times of the compute instructions of Programs. Each is launched as the runtime launches it, on the buffers
+// that it has in a step, after the instruction that goes before it there: so caches hold what they hold in a
+// step. The instances of an op (other layers, other micro-batches) are played in turn, and its time is the
+// mean of their medians, from the start of the instruction to the start of what comes next.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "profiler/measure/device.h"
+#include "runtime/play/rank.h"
+#include "sim/base/interfaces.h"
+#include "sim/cost/measured.h"
+#include "sim/plan/plan.h"
+
+namespace orrery {
+
+struct OpOptions {
+  std::size_t instances = 8;         // of an op that are played in turn, at most
+  std::size_t warmups = 2;           // rounds that do not count
+  std::size_t least = 9, most = 60;  // rounds
+  double settled = 0.02;             // an op is done when the standard error of its time is this share of it
+};
+
+// The plans to cover, each with the training that it serves.
+struct OpCase {
+  Training training;
+  Plan plan;
+};
+
+// What is left to measure of the cases: ops not in `known`, by how much of the cases' steps they are
+// estimated to take, most first.
+std::vector<Op> missing_ops(const Model&, std::span<const OpCase>, const MeasuredOps& known);
+
+// Measures what is missing, the rank first that holds most of it, until all is done or `watch` says stop.
+// `saved` is called whenever `into` has grown. Returns what was left. Requires legal cases that can be
+// executed.
+std::vector<Op> measure_ops(const Model&, std::span<const OpCase>, const WithDevice&,
+                            const std::string& source, MeasuredOps& into, Watch&,
+                            const std::function<void()>& saved, const OpOptions& = {});
+
+// A cluster of one node with so many devices, to compile plans for.
+Cluster one_node(int ranks);
+
+}  // namespace orrery
