@@ -52,6 +52,11 @@ void append_directories(std::string_view list, std::vector<std::string>& out) {
   }
 }
 
+std::filesystem::path directory_of_binary() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
 }  // namespace
 
 std::string DiskFiles::text(std::string_view name) {
@@ -159,12 +164,20 @@ void write_file(const std::string& path, std::string_view content) {
   file.commit();
 }
 
+std::string shipped_library(std::string_view name) {
+  std::error_code error;
+  const auto binary = directory_of_binary();
+  for (const auto& file : {binary / name, binary / "../lib/orrery" / name})
+    if (std::filesystem::is_regular_file(file, error)) return file.lexically_normal().string();
+  return {};
+}
+
 std::vector<std::string> preset_directories(std::string_view given) {
   std::vector<std::string> out;
   append_directories(given, out);
   if (const char* environment = std::getenv("ORRERY_PRESETS")) append_directories(environment, out);
   std::error_code error;
-  const auto binary = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  const auto binary = directory_of_binary();
   for (const auto& shipped : {binary / "../share/orrery", std::filesystem::path(ORRERY_SOURCE_PRESETS)})
     if (std::filesystem::is_directory(shipped / "models", error)) out.push_back(shipped.lexically_normal().string());
   return out;

@@ -41,6 +41,9 @@ class OutputFile {
 
 void write_file(const std::string& path, std::string_view content);
 
+// A library that ships with this binary: beside it, or in lib/orrery of its installation. Empty: it isn't there.
+std::string shipped_library(std::string_view name);
+
 // Directories of presets, the first wins: `given` (colon-separated, --presets-path), ORRERY_PRESETS, then what
 // ships with this binary: share/orrery of its installation, or scenarios/ of the source tree it was built from.
 std::vector<std::string> preset_directories(std::string_view given);

@@ -88,9 +88,8 @@ LocalRun run_plan(const Problem& problem, const Plan& plan, const LocalOptions& 
   memory(evaluator.program(), run);
   const SharedDoubles results(static_cast<std::size_t>(options.steps));
   const Setup setup{problem.model, problem.training, plan};
-  LaunchOptions launch;
-  launch.ranks = static_cast<std::uint32_t>(plan.ranks());
-  launch.arena = arena_of_ranks(evaluator.program());
+  const LaunchOptions launch =
+      launch_options(evaluator.program(), static_cast<std::uint32_t>(plan.ranks()));
   run_ranks(launch, [&](comm::Connection& c) { measure(setup, evaluator.program(), c, results.values()); });
   std::vector<double> seconds(results.values().begin(), results.values().end());
   std::sort(seconds.begin(), seconds.end());

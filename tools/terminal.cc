@@ -29,6 +29,7 @@ constexpr double terminal_interval = 0.1, log_interval = 10;  // seconds between
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGPIPE, SIG_DFL);
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit is refused, as a full disk is
 }
 
 bool interrupted() { return asked_to_stop != 0; }

@@ -30,6 +30,7 @@ struct Board::Entry {
 
 struct Board::Shared {
   alignas(64) std::atomic<std::uint32_t> stopped_by;  // 1 + the rank whose reason stands; 0: none
+  std::atomic<bool> asked_to_end;
   Entry entries[1];
 };
 
@@ -85,6 +86,9 @@ void Board::abort(std::uint32_t rank, std::string_view reason) {
   }
   for (Bell& bell : bells_) bell.ring();
 }
+
+void Board::ask_to_end() { shared_->asked_to_end.store(true); }
+bool Board::asked_to_end() const { return shared_->asked_to_end.load(); }
 
 bool Board::aborted() const { return shared_->stopped_by.load() != 0; }
 

@@ -48,6 +48,10 @@ class Board {
   bool aborted() const;
   std::string reason() const;
 
+  // A wish, not a failure: that ranks of this machine end at the next good moment.
+  void ask_to_end();
+  bool asked_to_end() const;
+
  private:
   struct Entry;
   struct Shared;

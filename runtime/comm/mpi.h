@@ -10,8 +10,8 @@
 
 namespace orrery::comm {
 
-// Raised with every change of this header, of connection.h, channel.h or region.h.
-inline constexpr std::uint32_t mpi_abi = 1;
+// Raised with every change of this header, of board.cc, connection.h, channel.h or region.h.
+inline constexpr std::uint32_t mpi_abi = 2;
 
 struct MpiConfig {
   Bytes arena{};                     // of each rank; see Region

@@ -12,13 +12,15 @@ namespace orrery {
 
 struct LaunchOptions {
   std::uint32_t ranks = 1;
-  Bytes arena{};  // address space that a rank may allocate from
+  Bytes tensors{};  // that a rank will take for sure: it is refused if the machine has less for all
+  Bytes arena{};    // address space that a rank may allocate from: its tensors, and partial results
   comm::WatchdogOptions watchdog;
-  std::string mpi_plug_in;  // a path; used only under an MPI launcher
+  std::string mpi_plug_in;     // a path; used only under an MPI launcher
+  std::function<bool()> stop;  // asked several times a second; yes: the board asks forked ranks to end
 };
 
-// Address space for a rank of a Program: its tensors, and partial results of collectives.
-Bytes arena_of_ranks(const Program&);
+// For the ranks of a Program.
+LaunchOptions launch_options(const Program&, std::uint32_t ranks);
 
 // What one rank does. It runs under a watchdog; DeviceError and InputError end the job.
 using RankBody = std::function<void(comm::Connection&)>;

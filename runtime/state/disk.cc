@@ -40,7 +40,7 @@ class Descriptor {
 
 MappedFile::MappedFile(std::string path) : path_(std::move(path)) {
   const Descriptor file(path_, O_RDONLY);
-  if (file < 0 && errno == ENOENT) fail({path_, {}}, "there is no such file");
+  if (file < 0 && (errno == ENOENT || errno == ENOTDIR)) fail({path_, {}}, "there is no such file");
   struct stat status {};
   if (file < 0 || ::fstat(file, &status) != 0) refused(path_, "read");
   if (!S_ISREG(status.st_mode)) fail({path_, {}}, "a file", "a directory or a device");

@@ -37,6 +37,16 @@ void Trainer::start(const WeightSource& source) {
 
 void Trainer::resume(const CheckpointReader& reader) {
   const CheckpointInfo& info = reader.info();
+  const Where where{options_.checkpoints + ", step " + std::to_string(info.step), "", 0};
+  const auto same = [&](std::int64_t theirs, std::int64_t ours, const std::string& what) {
+    if (theirs != ours)
+      fail(where, "a checkpoint of a run with " + what + " " + std::to_string(ours), std::to_string(theirs));
+  };
+  if (info.model != setup_.model)
+    fail(where, "a checkpoint of this model, " + setup_.model.name, "one of another, " + info.model.name);
+  same(info.training.sequence, setup_.training.sequence, "sequences of length");
+  same(info.training.global_batch, setup_.training.global_batch, "a global batch of");
+  same(static_cast<std::int64_t>(info.seed), static_cast<std::int64_t>(options_.seed), "the seed");
   if (info.dataset_digest != source_.file().digest())
     fail({source_.file().path(), "", 0}, "the data that the checkpoint was trained on, " + info.dataset,
          "other data");
@@ -75,8 +85,8 @@ StepArguments Trainer::arguments() const {
 
 StepReport Trainer::step() {
   const StepArguments a = arguments();
-  const bool measured = measuring_ && reports_.size() >= options_.warmup_steps &&
-                        timelines_.size() < options_.measured_steps;
+  const bool measured =
+      measuring_ && reports_.size() >= options_.warmup_steps && timelines_.size() < options_.measured_steps;
   world_.barrier();  // steps of all ranks begin together
   const auto before = std::chrono::steady_clock::now();
   const StepResult result = player_.step(a, measured ? &timelines_.emplace_back() : nullptr);
@@ -128,15 +138,19 @@ void Trainer::checkpoint() {
   world_.barrier();
 }
 
-void Trainer::run(const Progress& progress, bool measure) {
+void Trainer::run(const Progress& progress, const std::function<bool()>& stop, bool measure) {
   measuring_ = measure;
-  while (step_ < options_.steps) {
+  if (world_.rank() == 0 && !options_.checkpoints.empty()) {  // refused now rather than after hours
+    Disk disk;
+    Checkpoints(disk, options_.checkpoints).begin(step_);
+  }
+  for (bool last = false; !last && step_ < options_.steps;) {
     StepReport report = step();
     if (!std::isfinite(report.loss))
       throw DeviceError("the loss of step " + std::to_string(step_) +
                         " is not finite: a smaller --lr may do");
     ++step_;
-    const bool last = step_ == options_.steps;
+    last = world_.sum(stop() ? 1 : 0) > 0 || step_ == options_.steps;
     const auto due = [&](std::uint64_t every) { return last || (every > 0 && step_ % every == 0); };
     if (source_.held_out() > 0 && due(options_.evaluate_every)) report.held_out_loss = evaluate();
     reports_.push_back(report);

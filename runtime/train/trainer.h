@@ -59,10 +59,11 @@ class Trainer {
 
   // Values to start from: step 0, or that of a checkpoint.
   void start(const WeightSource&);
-  // Ends in fail() if the checkpoint is of another model or dataset.
+  // Ends in fail() if the checkpoint is of another model, dataset, seed or size of the global batch.
   void resume(const CheckpointReader&);
-  // Until options.steps. With `measure`, steps after the warm-up keep their timelines.
-  void run(const Progress&, bool measure);
+  // Until options.steps, or the step after which a rank is asked to stop: it counts as the last, with a
+  // checkpoint. With `measure`, steps after the warm-up keep their timelines.
+  void run(const Progress&, const std::function<bool()>& stop, bool measure);
 
   const Player& player() const { return player_; }
   const RankMeasurement& measured() const { return measured_; }

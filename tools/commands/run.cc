@@ -16,9 +16,11 @@
 #include "sim/model/read.h"
 #include "sim/plan/read.h"
 #include "sim/report/trace.h"
+#include "tools/disk.h"
 #include "tools/errors.h"
 #include "tools/measured.h"
 #include "tools/question.h"
+#include "tools/terminal.h"
 
 namespace orrery {
 namespace {
@@ -44,7 +46,11 @@ class Run : public Command {
   int run(Session&) override;
 
  private:
+  void check_flags() const;
   TrainOptions options() const;
+  void prepare_outputs(const Model&) const;
+  std::string newest_checkpoint(bool say) const;
+  void export_weights(const Model&) const;
   void train(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, comm::Connection&,
              Session&);
   void start(Trainer&, const Setup&, World&);
@@ -56,7 +62,8 @@ class Run : public Command {
   QuestionFlags question_;
   std::string data_, backend_ = "cpu", checkpoints_, weights_, export_, decay_ = "cosine";
   std::int64_t steps_ = 50, seed_ = 1, checkpoint_every_ = 0, keep_ = 3, evaluate_every_ = 0, warmup_ = 0;
-  double rate_ = 1e-3, least_rate_ = -1, weight_decay_ = 0.1, clip_ = 1, held_out_ = 0.05, tolerance_ = 0;
+  double rate_ = 1e-3, least_rate_ = -1, weight_decay_ = 0.1, clip_ = 1, held_out_ = 0.05, tolerance_ = 0,
+         patience_ = 10;
   bool resume_ = false;
 };
 
@@ -82,14 +89,36 @@ std::vector<Flag> Run::flags() {
       {"--evaluate-every", "N", "steps between losses on held-out data (default: at the end)",
        &evaluate_every_},
       {"--weights", "PATH", "start from Hugging Face weights (.safetensors, or their directory)", &weights_},
-      {"--export", "DIR", "write Hugging Face weights at the end", &export_},
+      {"--export", "DIR", "write the last checkpoint as Hugging Face weights", &export_},
       {"--checkpoints", "DIR", "keep checkpoints there", &checkpoints_},
       {"--checkpoint-every", "N", "steps between them (default: at the end)", &checkpoint_every_},
       {"--keep", "N", "checkpoints (default 3)", &keep_},
       {"--resume", "", "go on from the latest checkpoint, whatever plan wrote it", &resume_},
+      {"--patience", "SECONDS", "without a sign of life until a rank counts as hung (default 10)",
+       &patience_},
       {"--tolerance", "PERCENT", "exit 1 if the predicted step is further off", &tolerance_}};
   out.insert(out.end(), own.begin(), own.end());
   return out;
+}
+
+void Run::check_flags() const {
+  const auto least = [](const char* flag, double value, double bound) {
+    if (!(value >= bound)) throw UsageError(fmt::format("{} takes at least {}, not {}", flag, bound, value));
+  };
+  least("--steps", static_cast<double>(steps_), 1);
+  least("--keep", static_cast<double>(keep_), 1);
+  least("--checkpoint-every", static_cast<double>(checkpoint_every_), 0);
+  least("--evaluate-every", static_cast<double>(evaluate_every_), 0);
+  least("--warmup", static_cast<double>(warmup_), 0);
+  least("--seed", static_cast<double>(seed_), 0);
+  least("--lr", rate_, 0);
+  least("--clip", clip_, 0);
+  least("--patience", patience_, 1);
+  least("--held-out", held_out_, 0);
+  if (held_out_ >= 1) throw UsageError("--held-out takes a share below 1");
+  if (!checkpoints_.empty()) return;
+  if (resume_) throw UsageError("--resume needs --checkpoints DIR");
+  if (!export_.empty()) throw UsageError("--export needs --checkpoints DIR: it writes the last of them");
 }
 
 TrainOptions Run::options() const {
@@ -109,14 +138,43 @@ TrainOptions Run::options() const {
   return o;
 }
 
+// What would be refused at the end is refused before training.
+void Run::prepare_outputs(const Model& model) const {
+  Disk disk;
+  if (!export_.empty()) {
+    hf_config(model, DType::fp32, {export_, "", 0});
+    disk.make_directory(export_);
+  }
+  if (checkpoints_.empty() || resume_) return;
+  if (const auto earlier = Checkpoints(disk, checkpoints_).latest())
+    throw UsageError(earlier->path +
+                     " is of an earlier run: --resume goes on from it; a new run takes another directory");
+}
+
+// The newest that is complete; says which, and what is wrong with newer ones.
+std::string Run::newest_checkpoint(bool say) const {
+  Disk disk;
+  const std::vector<Checkpoints::Found> all = Checkpoints(disk, checkpoints_).list();
+  for (auto found = all.rbegin(); found != all.rend(); ++found) {
+    const bool whole = found->problem.empty();
+    if (say)
+      std::fprintf(stderr, "%s %s%s%s\n", whole ? "resuming from" : "passing over", found->path.c_str(),
+                   whole ? "" : ": ", found->problem.c_str());
+    if (whole) return found->path;
+  }
+  fail({checkpoints_, "", 0}, "a complete checkpoint to resume from", "none");
+}
+
+void Run::export_weights(const Model& model) const {
+  Disk disk;
+  const std::optional<Checkpoints::Found> latest = Checkpoints(disk, checkpoints_).latest();
+  ORRERY_CHECK(latest);
+  write_hf(disk, export_, model, CheckpointReader(latest->path), DType::fp32);
+}
+
 void Run::start(Trainer& trainer, const Setup& setup, World& world) {
   if (resume_) {
-    Disk disk;
-    const std::optional<Checkpoints::Found> latest = Checkpoints(disk, checkpoints_).latest();
-    if (!latest) fail({checkpoints_, "", 0}, "a complete checkpoint to resume from", "none");
-    const CheckpointReader reader(latest->path);
-    if (world.rank() == 0) std::fprintf(stderr, "resuming from %s\n", latest->path.c_str());
-    trainer.resume(reader);
+    trainer.resume(CheckpointReader(newest_checkpoint(world.rank() == 0)));
   } else if (!weights_.empty()) {
     trainer.start(HfWeights(weights_, setup.model));
   } else {
@@ -217,14 +275,17 @@ void Run::train(const Question& q, const Evaluator& evaluator, const std::option
                                    static_cast<std::uint64_t>(seed_), held_out_});
   Trainer trainer(setup, evaluator.program(), parts.backend, parts.world, source, options());
   start(trainer, setup, parts.world);
-  trainer.run([&](const StepReport& r) { progress(r, setup.training); }, true);
+  const comm::Board& board = connection.region().board();
+  trainer.run([&](const StepReport& r) { progress(r, setup.training); },
+              [&board] { return interrupted() || board.asked_to_end(); }, true);
+  if (!export_.empty() && parts.world.rank() == 0) export_weights(setup.model);
   report(q, evaluator, predicted, trainer, parts.world, session);
 }
 
 int Run::run(Session& session) {
+  check_flags();
   const Question q = question_.read(session);
-  if (steps_ < 1) throw UsageError("--steps takes at least 1");
-  if (resume_ && checkpoints_.empty()) throw UsageError("--resume needs --checkpoints DIR");
+  prepare_outputs(q.scenario.model);
   Evaluator evaluator;
   compile_plan(q, question_.file(), evaluator, Ranks::all);
   if (const auto no = not_executable(q.scenario.model, q.scenario.training, evaluator.plan()))
@@ -236,9 +297,11 @@ int Run::run(Session& session) {
   } catch (const InputError& e) {
     std::fprintf(stderr, "no prediction: %s\n", e.what());
   }
-  LaunchOptions launch;
-  launch.ranks = static_cast<std::uint32_t>(evaluator.plan().ranks());
-  launch.arena = arena_of_ranks(evaluator.program());
+  LaunchOptions launch =
+      launch_options(evaluator.program(), static_cast<std::uint32_t>(evaluator.plan().ranks()));
+  launch.watchdog.silence_ms = static_cast<std::int64_t>(patience_ * 1e3);
+  launch.mpi_plug_in = shipped_library("orrery_mpi.so");
+  launch.stop = interrupted;
   run_ranks(launch, [&](comm::Connection& c) { train(q, evaluator, predicted, c, session); });
   return exit_ok;
 }
