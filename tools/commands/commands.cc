@@ -7,6 +7,7 @@ std::unique_ptr<Command> simulate_command();
 std::unique_ptr<Command> compare_command();
 std::unique_ptr<Command> explain_command();
 std::unique_ptr<Command> run_command();
+std::unique_ptr<Command> rehearse_command();
 std::unique_ptr<Command> validate_command();
 std::unique_ptr<Command> calibrate_command();
 std::unique_ptr<Command> profile_import_command();
@@ -19,7 +20,7 @@ std::unique_ptr<Command> version_command();
 
 Commands all_commands() {
   Commands commands;
-  for (const auto make : {plan_command, simulate_command, compare_command, explain_command, run_command, validate_command,
+  for (const auto make : {plan_command, simulate_command, compare_command, explain_command, run_command, rehearse_command, validate_command,
                           calibrate_command, profile_import_command, program_command, list_command, schema_command, check_command,
                           completion_command, version_command})
     commands.push_back(make());
