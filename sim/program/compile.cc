@@ -331,8 +331,18 @@ void Compilation::play_backward(const Step& step) {
     // Gradients that are cut after each micro-batch must have left before the next ones are written.
     const std::uint32_t previous = cell(vs, mb - 1).backward;
     const BlockLinks& before = backward_links(s, out_.calls[previous].block);
-    for (std::size_t u = 0; u < s.units.size(); ++u)
-      if (links.whole_gradients[u] != none) wait(links.whole_gradients[u], previous, before.reduce_rows[u]);
+    // The data stream is in order: the last of those that lie in the same place.
+    for (std::size_t u = 0; u < s.units.size(); ++u) {
+      if (links.whole_gradients[u] == none) continue;
+      std::uint32_t last = before.reduce_rows[u];
+      bool named = false;
+      for (std::size_t v = 0; v < s.units.size(); ++v) {
+        if (links.whole_gradients[v] != links.whole_gradients[u]) continue;
+        named |= v < u;
+        last = std::max(last, before.reduce_rows[v]);
+      }
+      if (!named) wait(links.whole_gradients[u], previous, last);
+    }
   }
   if (!s.shape.first) c.output_gradient = output_place(state, true, links.output_begin);
   Call& call = add_call(links.block, team, vs, mb);

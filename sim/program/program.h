@@ -126,14 +126,14 @@ struct Buffer {
 // An operand of a row: a buffer of the block, and a part of it when it is a view (a tensor in a layer's flat
 // weights, a bucket of gradients).
 //
-// `tensor`: the player's equal part, by its place in its tensor group, of the elements in order. `data`: offsets
-// count in the whole of which the buffer holds the player's equal part, by its place in its data group; the
-// operand is what falls within that part, perhaps nothing.
+// `tensor`: the player's equal part, by its place in its tensor group, of the elements in order. `data`:
+// offsets count in the whole of which the buffer holds the player's equal part, by its place in its data
+// group; the operand is what falls within that part, perhaps nothing.
 enum class Share : std::uint8_t { all, tensor, data };
 struct Operand {
   std::uint16_t buffer = 0;  // into the block's buffers
   bool write = false;
-  bool add = false;          // written by adding
+  bool add = false;  // written by adding
   Share share = Share::all;
   bool whole = true;        // else: `elements` from `offset`, read as `shape`
   std::int64_t offset = 0;  // elements
@@ -178,15 +178,20 @@ struct BlockBuffer {
   bool acquires = false, releases = false;  // its life begins, ends in this block
 };
 
-// Homes of the buffers that a virtual stage has at places of their own: those of unit u (0: the embedding, then
-// the layers, then the head) at 8 u + the first five; the others once.
+// Homes of the buffers that a virtual stage has at places of their own: those of unit u (0: the embedding,
+// then the layers, then the head) at 8 u + the first five; slots k that layers take in turn at 8 (k + 1) +
+// theirs; the others once.
 namespace home {
 inline constexpr std::uint32_t weights = 0, gradients = 1, optimizer = 2, gathered = 3, whole_gradients = 4;
+inline constexpr std::uint32_t gathered_slot = 5, gradient_slot = 6;
 inline constexpr std::uint32_t gradient_norm = 5;  // of a team, at its first virtual stage
 inline constexpr std::uint32_t tokens = 6;         // of the step, on the first and the last virtual stage
 inline constexpr std::uint32_t loss = 7;           // of the step, summed over tokens, on the last one
 inline constexpr std::uint32_t of_unit(std::size_t unit, std::uint32_t which) {
   return static_cast<std::uint32_t>(8 * unit) + which;
+}
+inline constexpr std::uint32_t of_slot(std::size_t slot, std::uint32_t which) {
+  return of_unit(slot + 1, which);
 }
 }  // namespace home
 

@@ -124,7 +124,9 @@ void StageEmitter::gather(const StageBlocks& s, std::size_t unit, bool backward)
   } else if (layer && gather_slots_.size() > static_cast<std::size_t>(plan_.prefetch)) {
     to = gather_slots_[gathered_ % gather_slots_.size()];
   } else {
-    to = builder_.buffer(whole, home::of_unit(unit, home::gathered), Place::fixed, true, true);
+    const std::uint32_t its_home = layer ? home::of_slot(gather_slots_.size(), home::gathered_slot)
+                                         : home::of_unit(unit, home::gathered);
+    to = builder_.buffer(whole, its_home, Place::fixed, true, true);
     if (layer) gather_slots_.push_back(to);
   }
   gathered_ += layer && !kept;
@@ -146,14 +148,39 @@ void StageEmitter::prefetch(const StageBlocks& s, std::size_t position, bool bac
   }
 }
 
+// Gradients of a unit that are reduced to this rank's part. Layers take turns in slots that hold the largest
+// of them: as many as two buckets have, so that one is filled while the other leaves.
+Tensor StageEmitter::whole_gradients(const StageBlocks& s, std::size_t unit) {
+  const bool layer = unit > 0 && unit + 1 < s.units.size();
+  const auto cut_layer = [&](std::size_t u) { return s.units[u].zero >= Zero::gradients; };
+  std::int64_t most = shard(*s.units[unit].unit), least = s.units[unit].unit->elements;
+  bool buckets = s.units[unit].zero == Zero::gradients;
+  for (std::size_t u = 1; layer && u + 1 < s.units.size(); ++u) {
+    if (!cut_layer(u)) continue;
+    most = std::max(most, shard(*s.units[u].unit));
+    least = std::min(least, s.units[u].unit->elements);
+    buckets |= s.units[u].zero == Zero::gradients;
+  }
+  const std::int64_t in_bucket = buckets ? (plan_.bucket_parameters + least - 1) / least : 1;
+  if (layer && static_cast<std::int64_t>(gradient_slots_.size()) == 2 * in_bucket)
+    return gradient_slots_[whole_layers_++ % gradient_slots_.size()];
+  const Buffer whole{Component::gradients, Lifetime::transient, training_.precision.gradients,
+                     flat(most * data_ranks_), "unreduced gradients"};
+  const std::uint32_t its_home = layer ? home::of_slot(gradient_slots_.size(), home::gradient_slot)
+                                       : home::of_unit(unit, home::whole_gradients);
+  const Tensor out = builder_.buffer(whole, its_home, Place::fixed, true, true);
+  if (layer) {
+    gradient_slots_.push_back(out);
+    ++whole_layers_;
+  }
+  return out;
+}
+
 Tensor StageEmitter::gradients(const StageBlocks& s, std::size_t unit) {
   if (!have_gradients_[unit]) {
     const UnitUse& use = s.units[unit];
     if (use.zero >= Zero::gradients && data_ranks_ > 1) {
-      const Buffer whole{Component::gradients, Lifetime::transient, training_.precision.gradients,
-                         flat(shard(*use.unit) * data_ranks_), "unreduced gradients"};
-      held_gradients_[unit] =
-          builder_.buffer(whole, home::of_unit(unit, home::whole_gradients), Place::fixed, true, true);
+      held_gradients_[unit] = whole_gradients(s, unit);
     } else {
       held_gradients_[unit] = builder_.buffer(gradients_buffer(use), home::of_unit(unit, home::gradients),
                                               Place::fixed, false, false);
@@ -433,6 +460,8 @@ void StageEmitter::backward(StageBlocks& s, bool accumulate, bool reduce) {
   held_weights_.assign(n + 2, {});
   held_gradients_.assign(n + 2, {});
   gather_slots_.clear();
+  gradient_slots_.clear();
+  whole_layers_ = 0;
   bucket_.clear();
   reduce_rows_.assign(n + 2, BlockBuilder::none);
   gathered_ = 0;

@@ -92,6 +92,7 @@ class StageEmitter {
   Tensor weights(const StageBlocks&, std::size_t unit, bool backward);
   void gather(const StageBlocks&, std::size_t unit, bool backward);
   void prefetch(const StageBlocks&, std::size_t position, bool backward);
+  Tensor whole_gradients(const StageBlocks&, std::size_t unit);
   Tensor gradients(const StageBlocks&, std::size_t unit);
   std::uint32_t embed(const StageBlocks&, Tensor w, Tensor x);  // the row that reads the tokens
   void embed_backward(const StageBlocks&, Tensor g, Tensor dx);
@@ -118,9 +119,10 @@ class StageEmitter {
   std::vector<std::size_t> order_;  // units in order of use in the block under construction
   std::vector<Tensor> held_weights_, held_gradients_;  // by unit, of that block
   std::vector<bool> have_weights_, have_gradients_;
-  std::vector<Tensor> gather_slots_;
-  bool accumulate_ = false;   // the backward pass under construction adds to the gradients
-  std::size_t gathered_ = 0;  // into slots so far, to take turns
+  std::vector<Tensor> gather_slots_, gradient_slots_;
+  std::size_t whole_layers_ = 0;  // layers whose gradients have been given a slot
+  bool accumulate_ = false;       // the backward pass under construction adds to the gradients
+  std::size_t gathered_ = 0;      // into slots so far, to take turns
   std::vector<std::size_t> bucket_;
   std::vector<std::uint32_t> reduce_rows_;  // by unit
 };
