@@ -1,7 +1,7 @@
 // One device as one rank sees it, with the semantics of CUDA streams and of NCCL: calls return at once and
 // queue work; a stream runs its work in order; streams order each other by events, ranks by communications. Implemented by the CPU
 // (runtime/cpu), by plug-ins (CUDA) and by the rehearsal, which waits instead of computing. All must pass the
-// conformance suite (tests/runtime/conformance.h).
+// conformance suite (tests/runtime/conformance).
 //
 // Thread-compatible: one host thread calls. Errors of the device or of a peer are thrown as DeviceError by
 // the call that meets them, at the latest by synchronize().

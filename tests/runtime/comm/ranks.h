@@ -84,7 +84,7 @@ inline std::vector<std::string> errors_of_processes(std::uint32_t ranks,
     children.push_back(fork());
     if (children.back() != 0) continue;
     std::string error = run(r);
-    if (testing::Test::HasFailure() && error.empty()) error = "a check failed";
+    if (::testing::Test::HasFailure() && error.empty()) error = "a check failed";
     [[maybe_unused]] const auto written = write(pipes[r][1], error.data(), error.size());
     std::fflush(nullptr);
     _exit(0);
