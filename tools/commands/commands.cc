@@ -10,7 +10,9 @@ std::unique_ptr<Command> run_command();
 std::unique_ptr<Command> rehearse_command();
 std::unique_ptr<Command> validate_command();
 std::unique_ptr<Command> calibrate_command();
+std::unique_ptr<Command> profile_hardware_command();
 std::unique_ptr<Command> profile_import_command();
+std::unique_ptr<Command> profile_model_command();
 std::unique_ptr<Command> program_command();
 std::unique_ptr<Command> list_command();
 std::unique_ptr<Command> schema_command();
@@ -21,7 +23,7 @@ std::unique_ptr<Command> version_command();
 Commands all_commands() {
   Commands commands;
   for (const auto make : {plan_command, simulate_command, compare_command, explain_command, run_command, rehearse_command, validate_command,
-                          calibrate_command, profile_import_command, program_command, list_command, schema_command, check_command,
+                          calibrate_command, profile_hardware_command, profile_import_command, profile_model_command, program_command, list_command, schema_command, check_command,
                           completion_command, version_command})
     commands.push_back(make());
   return commands;
