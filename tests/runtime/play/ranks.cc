@@ -20,11 +20,6 @@
 namespace orrery::testing {
 namespace {
 
-std::int64_t token(std::uint64_t sequence, std::int64_t i, std::int64_t vocab) {
-  return static_cast<std::int64_t>(mix(sequence * 1000 + static_cast<std::uint64_t>(i)) %
-                                   static_cast<std::uint64_t>(vocab));
-}
-
 // One training run; each rank is a thread.
 class Run {
  public:
@@ -99,8 +94,7 @@ class Run {
              std::span<std::int64_t> out) const {
     const std::int64_t length = setup_.training.sequence, vocab = setup_.model.vocab;
     for (std::int64_t i = 0; i < sequences; ++i) {
-      const std::uint64_t number = step * static_cast<std::uint64_t>(setup_.training.global_batch) +
-                                   static_cast<std::uint64_t>(first + i);
+      const std::int64_t number = static_cast<std::int64_t>(step) * setup_.training.global_batch + first + i;
       for (std::int64_t k = 0; k < length; ++k) {
         out[static_cast<std::size_t>(i * length + k)] = token(number, k, vocab);
         out[static_cast<std::size_t>((sequences + i) * length + k)] = token(number, k + 1, vocab);
@@ -133,6 +127,11 @@ class Run {
 };
 
 }  // namespace
+
+std::int64_t token(std::int64_t sequence, std::int64_t i, std::int64_t vocab) {
+  return static_cast<std::int64_t>(mix(static_cast<std::uint64_t>(sequence * 1000 + i)) %
+                                   static_cast<std::uint64_t>(vocab));
+}
 
 Trained train(const Model& model, const Cluster& cluster, const Training& training, const Plan& plan,
               const TrainOptions& options) {

@@ -28,7 +28,10 @@ struct TrainOptions {
   StepArguments arguments{0, 7, 1e-2F, 0.9F, 0.95F, 1e-3F, 0.1F, 1.0F};
 };
 
-// Trains from InitialWeights(seed) on tokens that are a function of the sequence's number in the run.
+// Token `i` of a sequence, by its number in the run.
+std::int64_t token(std::int64_t sequence, std::int64_t i, std::int64_t vocab);
+
+// Trains from InitialWeights(seed) on those tokens.
 Trained train(const Model&, const Cluster&, const Training&, const Plan&, const TrainOptions&);
 
 // The largest difference of two sets of tensors, over the largest magnitude in that tensor of the second, or
