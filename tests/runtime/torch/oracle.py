@@ -48,7 +48,7 @@ def gpt2(config, w, ids):
         return F.layer_norm(x, x.shape[-1:], w[name + ".weight"], w[name + ".bias"], config["layer_norm_epsilon"])
 
     def linear(x, name):  # Conv1D: (inputs, outputs)
-        return x @ w[name + ".weight"] + w[name + ".bias"]
+        return torch.addmm(w[name + ".bias"], x.flatten(0, 1), w[name + ".weight"]).unflatten(0, x.shape[:2])
 
     approximate = "tanh" if config["activation_function"] == "gelu_new" else "none"
     x = w["transformer.wte.weight"][ids] + w["transformer.wpe.weight"][: ids.shape[1]]
