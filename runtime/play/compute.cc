@@ -31,9 +31,6 @@ std::optional<std::string> not_executable(const Model& model, const Training& tr
   if ((!fp32 && !bf16) || p.gradients != DType::fp32)
     return no + "this precision; fp32, and bf16 with fp32 gradients and master weights, are";
   if (plan.cp > 1) return no + "context parallelism (cp = " + std::to_string(plan.cp) + ")";
-  const bool cut = plan.layers.front().zero != Zero::none || plan.layers.back().zero != Zero::none;
-  if (model.tied && plan.pp > 1 && plan.dp > 1 && cut)
-    return no + "tied embeddings in a pipeline whose first or last layer cuts its optimizer state (zero 1)";
   return {};
 }
 

@@ -7,9 +7,9 @@
 namespace orrery {
 namespace {
 
-const Buffer& persistent(const Program& p, std::uint32_t virtual_stage, std::uint32_t home) {
+const Persistent& persistent(const Program& p, std::uint32_t virtual_stage, std::uint32_t home) {
   for (const Persistent& b : p.persistents)
-    if (b.virtual_stage == virtual_stage && b.home == home) return p.buffers[b.buffer];
+    if (b.virtual_stage == virtual_stage && b.home == home) return b;
   ORRERY_CHECK(false);
 }
 
@@ -17,26 +17,24 @@ const Buffer& persistent(const Program& p, std::uint32_t virtual_stage, std::uin
 class Unit {
  public:
   Unit(const RankMemory& m, const Coordinates& c, const Weight& w) : memory_(m), stage_(w.virtual_stage) {
-    for (const Weight& other : m.program.weights)
-      if (other.virtual_stage == stage_ && other.home == w.home)
-        elements_ = std::max(elements_, other.offset + other.elements);
     weights = find(w.home);
     gradients = find(w.home + home::gradients);
     optimizer = find(w.home + home::optimizer);
     copies = optimizer.what->shape.d[0];
     share = optimizer.what->shape.d[1];
-    cut = share < elements_;
+    cut = optimizer.cut;
     first = cut ? share * c.data : 0;
   }
 
   struct Place {
     const Buffer* what = nullptr;
     std::byte* data = nullptr;
+    bool cut = false;
     // Element `i` of the unit, where the buffer holds the unit whole or from `first` on.
     void* at(std::int64_t i, std::int64_t begins) const { return data + (i - begins) * size_of(what->dtype); }
   };
   // The first element of the unit that a buffer holds.
-  std::int64_t begins(const Place& p) const { return cut && p.what->shape.elements() == share ? first : 0; }
+  std::int64_t begins(const Place& p) const { return p.cut ? first : 0; }
   float* state(std::int64_t copy, std::int64_t element) const {
     return reinterpret_cast<float*>(optimizer.data) + copy * share + (element - first);
   }
@@ -47,11 +45,11 @@ class Unit {
 
  private:
   Place find(std::uint32_t home) const {
-    return {&persistent(memory_.program, stage_, home), memory_.base + memory_.arena.offset(stage_, home).v};
+    const Persistent& p = persistent(memory_.program, stage_, home);
+    return {&memory_.program.buffers[p.buffer], memory_.base + memory_.arena.offset(stage_, home).v, p.cut};
   }
   const RankMemory& memory_;
   std::uint32_t stage_;
-  std::int64_t elements_ = 0;
 };
 
 bool is_matrix(const Weight& w) { return w.shape.size() == 2 && w.shape[1] > 1; }

@@ -134,14 +134,14 @@ Found options(const Plan& plan) {
   return {};
 }
 
-// What the sum of two cut gradients would need: the embedding and its copy in the head lie differently in
-// their units.
+// The gradients of the embedding and of its copy in the head are summed part by part.
 Found tied_ends(const Model& model, const Plan& plan) {
-  const bool cut = plan.layers.front().zero >= Zero::gradients || plan.layers.back().zero >= Zero::gradients;
-  if (model.tied && plan.pp > 1 && cut)
-    return unsupported(
-        "/layers",
-        "tied embeddings in a pipeline whose first or last layer cuts its gradients (zero 2 or 3)");
+  if (model.tied && plan.pp > 1 && plan.dp * plan.cp > 1 &&
+      plan.layers.front().zero != plan.layers.back().zero)
+    return unsupported("/layers",
+                       "tied embeddings in a pipeline whose first and last layer are cut differently (zero " +
+                           number(static_cast<int>(plan.layers.front().zero)) + " and " +
+                           number(static_cast<int>(plan.layers.back().zero)) + ")");
   return {};
 }
 

@@ -182,15 +182,18 @@ void Compilation::list_stages(const Cluster& cluster) {
 void Compilation::list_persistents() {
   for (std::uint32_t vs = 0; vs < chunks_; ++vs) {
     const StageBlocks& s = blocks(vs);
-    const auto add = [&](const Buffer& b, std::uint32_t home) {
-      out_.persistents.push_back({static_cast<std::uint32_t>(out_.buffers.size()), home, vs});
+    const auto add = [&](const Buffer& b, std::uint32_t home, bool cut = false) {
+      out_.persistents.push_back({static_cast<std::uint32_t>(out_.buffers.size()), home, vs, cut});
       out_.buffers.push_back(b);
     };
     for (std::size_t u = 0; u < s.units.size(); ++u) {
       if (!s.units[u].unit) continue;
-      add(emitter_.weights_buffer(s.units[u]), home::of_unit(u, home::weights));
-      add(emitter_.gradients_buffer(s.units[u]), home::of_unit(u, home::gradients));
-      add(emitter_.optimizer_buffer(s.units[u]), home::of_unit(u, home::optimizer));
+      add(emitter_.weights_buffer(s.units[u]), home::of_unit(u, home::weights),
+          s.units[u].zero >= Zero::full);
+      add(emitter_.gradients_buffer(s.units[u]), home::of_unit(u, home::gradients),
+          s.units[u].zero >= Zero::gradients);
+      add(emitter_.optimizer_buffer(s.units[u]), home::of_unit(u, home::optimizer),
+          s.units[u].zero >= Zero::optimizer);
     }
     if (s.shape.first || s.shape.last) add(emitter_.tokens_buffer(), home::tokens);
     if (s.shape.last) add(emitter_.loss_buffer(), home::loss);

@@ -128,17 +128,19 @@ FinishBlock FinishEmitter::tied_embedding(const StageBlocks& first, const StageB
   builder_.begin(BlockName::finish, first.shape.device, 2);
   const DType type = training_.precision.gradients;
   const UnitTensor& matrix = *first.units[0].unit->find("embedding.weight");
-  const Bytes bytes{matrix.elements() * size_of(type)};
+  // Both ends are cut alike: what falls into a data rank's part is summed where it lies.
+  const bool cut = first.units[0].zero >= Zero::gradients;
+  const std::int64_t cuts = cut ? stages_.data_ranks() : 1;
+  const Bytes bytes{(matrix.elements() + cuts - 1) / cuts * size_of(type)};
   const std::size_t head = last.units.size() - 1;
   for (std::uint8_t slot = 0; slot < 2; ++slot) {
     const UnitUse& use = slot == 0 ? first.units[0] : last.units[head];
     const std::uint32_t its_home = home::of_unit(slot == 0 ? 0 : head, home::gradients);
-    const Tensor whole = builder_.buffer(stages_.gradients_buffer(use), its_home, Place::fixed, false, false,
-                                         slot == 0 ? 0 : static_cast<std::int32_t>(last_virtual_stage));
-    const Tensor part = use.zero >= Zero::gradients
-                            ? whole
-                            : view(whole, *use.unit, slot == 0 ? "embedding.weight" : "head.weight");
-    builder_.communicate(Stream::data, Kind::all_reduce, Role::embedding, bytes, type, {}, {part}, false,
+    Tensor flat = builder_.buffer(stages_.gradients_buffer(use), its_home, Place::fixed, false, false,
+                                  slot == 0 ? 0 : static_cast<std::int32_t>(last_virtual_stage));
+    if (cut) flat.share = Share::data;
+    builder_.communicate(Stream::data, Kind::all_reduce, Role::embedding, bytes, type, {},
+                         {view(flat, *use.unit, slot == 0 ? "embedding.weight" : "head.weight")}, false,
                          slot);
   }
   return finish();

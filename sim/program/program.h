@@ -198,6 +198,7 @@ inline constexpr std::uint32_t of_slot(std::size_t slot, std::uint32_t which) {
 // A persistent buffer of a virtual stage.
 struct Persistent {
   std::uint32_t buffer = 0, home = 0, virtual_stage = 0;
+  bool cut = false;  // it holds the data rank's equal part of its unit
 };
 
 struct VirtualStage {

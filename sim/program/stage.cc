@@ -31,6 +31,8 @@ StageEmitter::StageEmitter(BlockBuilder& builder, const Model& model, const Trai
   const bool one_stage = plan.pp == 1;
   embedding_ = embedding_unit(model, plan.tp, model.tied && one_stage);
   head_ = head_unit(model, plan.tp);
+  if (model.tied && !one_stage)
+    embedding_.cut_as = head_.cut_as = std::max(embedding_.elements, head_.elements);
 }
 
 void StageEmitter::list_units(StageBlocks& s) {

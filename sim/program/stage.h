@@ -2,6 +2,7 @@
 // and reduce them or not), with the gathers and reductions of data parallelism. Virtual stages alike share
 // blocks.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -71,7 +72,9 @@ class StageEmitter {
   Buffer weights_buffer(const UnitUse&) const;
   Buffer gradients_buffer(const UnitUse&) const;
   Buffer optimizer_buffer(const UnitUse&) const;
-  std::int64_t shard(const Unit& unit) const { return (unit.elements + data_ranks_ - 1) / data_ranks_; }
+  std::int64_t shard(const Unit& unit) const {
+    return (std::max(unit.elements, unit.cut_as) + data_ranks_ - 1) / data_ranks_;
+  }
   // Elements of a unit where it is whole: padded to equal shards if it is ever cut.
   std::int64_t whole(const UnitUse& u) const {
     return u.zero == Zero::none ? u.unit->elements : shard(*u.unit) * data_ranks_;

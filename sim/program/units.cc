@@ -62,9 +62,10 @@ Unit layer_unit(const Model& model, const Layer& layer, int tp) {
 
 namespace {
 void add_head(Listing& list, const Model& model, int tp, bool with_matrix) {
+  // First, as in the embedding's unit: cut alike, both ends of a tied matrix have it in the same parts.
+  if (with_matrix) list.matrix("head.weight", padded_vocab(model, tp) / tp, model.hidden, 0);
   if (model.final_norm)
     list.norm("final_norm.weight", "final_norm.bias", model, last_norm(model), any_norm_bias(model));
-  if (with_matrix) list.matrix("head.weight", padded_vocab(model, tp) / tp, model.hidden, 0);
   if (model.head_bias) list.matrix("head.bias", padded_vocab(model, tp) / tp, 1, 0);
 }
 }  // namespace

@@ -26,7 +26,8 @@ struct UnitTensor {
 
 struct Unit {
   std::vector<UnitTensor> tensors;
-  std::int64_t elements = 0;                            // on one rank
+  std::int64_t elements = 0;  // on one rank
+  std::int64_t cut_as = 0;  // cut over data ranks as if it had so many, if more: to be cut as another unit is
   const UnitTensor* find(std::string_view name) const;  // nullptr if the unit has no such tensor
 };
 

@@ -179,17 +179,14 @@ const Rule rules[] = {
        s.plan.layers = {{Zero::full, Recompute::none, false}};
      },
      "/layers", "not supported: keeping gathered parameters (reshard false) in a pipeline"},
-    {"TiedEndsCut", [](Situation& s) { s.plan.layers = {{Zero::gradients}}; }, "/layers",
-     "not supported: tied embeddings in a pipeline whose first or last layer cuts its gradients (zero 2 or "
-     "3)"},
-    {"TiedLastEndCut",
+    {"TiedEndsCutDifferently",
      [](Situation& s) {
        s.plan.layers.resize(8);
        s.plan.layers[7].zero = Zero::full;
      },
      "/layers",
-     "not supported: tied embeddings in a pipeline whose first or last layer cuts its gradients (zero 2 or "
-     "3)"},
+     "not supported: tied embeddings in a pipeline whose first and last layer are cut differently (zero 0 "
+     "and 3)"},
 
     {"FullyShardedGpipeOnOneStage",
      [](Situation& s) {
@@ -304,11 +301,7 @@ TEST(Violation, BoundsAreTight) {
             "");
   EXPECT_EQ(legal([](Situation& s) { s.plan.stage_layers = {8, 0}; }), "");
   EXPECT_EQ(legal([](Situation& s) { s.plan.stage_layers = {0, 8}; }), "");
-  EXPECT_EQ(legal([](Situation& s) {
-              s.model.tied = false;
-              s.plan.layers = {{Zero::full}};
-            }),
-            "");
+  EXPECT_EQ(legal([](Situation& s) { s.plan.layers = {{Zero::full}}; }), "");
 }
 
 // Two stages may be on different devices, if each is on one kind alone.
@@ -352,9 +345,12 @@ TEST(Violation, OrderOfTheRules) {
       {"prefetch is 0 to 64 units", [](Situation& s) { s.plan.prefetch = 1; }},
       {"a stage has at least 1 send slot", [](Situation& s) { s.plan.send_slots = 1; }},
       {"not supported: keeping gathered parameters (reshard false) in a pipeline",
-       [](Situation& s) { s.plan.layers[0].reshard = true; }},
-      {"not supported: tied embeddings in a pipeline whose first or last layer cuts its gradients (zero 2 or "
-       "3)",
+       [](Situation& s) {
+         s.plan.layers.assign(8, {Zero::full});
+         s.plan.layers[7].zero = Zero::optimizer;
+       }},
+      {"not supported: tied embeddings in a pipeline whose first and last layer are cut differently (zero 3 "
+       "and 1)",
        [](Situation& s) { s.model.tied = false; }},
   };
   Situation s;
