@@ -2,10 +2,11 @@
 // turns: train_bench [ranks] [rounds] [steps]. With `ranks` > 1, data parallel. Reports the fastest round of
 // each (others may use the machine), and what of a step is not spent in kernels.
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,8 +47,8 @@ Plan plan(int ranks) {
 }
 
 struct Measured {
-  double seconds = 0;                       // of a step, the median
-  double computing = 0, communicating = 0;  // of rank 0's streams, as shares of that step
+  double wall = 0, processor = 0;        // seconds of a step; of all ranks
+  std::map<std::string, double> shares;  // of the wall time, by what rank 0 did; streams may overlap
 };
 
 class Bench {
@@ -69,7 +70,7 @@ class Bench {
     for (std::thread& t : threads) t.join();
     const auto middle = seen.begin() + steps_ / 2;
     std::nth_element(seen.begin(), middle, seen.end(),
-                     [](const Measured& a, const Measured& b) { return a.seconds < b.seconds; });
+                     [](const Measured& a, const Measured& b) { return a.wall < b.wall; });
     return *middle;
   }
 
@@ -93,20 +94,23 @@ class Bench {
     for (int i = -2; i < steps_; ++i, ++arguments.step) {
       Timeline timeline;
       const auto begin = std::chrono::steady_clock::now();
+      const std::clock_t ticks = std::clock();
       player.step(arguments, &timeline);
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-      if (seen && i >= 0) seen->push_back(shares(took.count(), player.issues(), timeline));
+      const double processor = static_cast<double>(std::clock() - ticks) / CLOCKS_PER_SEC;
+      if (seen && i >= 0) seen->push_back({took.count(), processor, shares(took.count(), player, timeline)});
     }
   }
 
-  static Measured shares(double seconds, const Issues& issues, const Timeline& t) {
-    Measured out{seconds, 0, 0};
-    for (std::size_t i = 0; i < issues.list.size(); ++i) {
-      const double share = static_cast<double>(t.end[i].v - t.start[i].v) * 1e-12 / seconds;
-      if (is_meeting(issues.list[i].kind))
-        out.communicating += share;
-      else
-        out.computing += share;
+  std::map<std::string, double> shares(double seconds, const Player& player, const Timeline& t) const {
+    std::map<std::string, double> out;
+    const std::vector<Issue>& list = player.issues().list;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const CostClass& what = program_.classes[list[i].cost_class];
+      const std::string key = list[i].kind != Kind::compute
+                                  ? std::string(name(list[i].kind))
+                                  : std::string(name(what.op.name)) + ", " + std::string(name(what.op.pass));
+      out[key] += static_cast<double>(t.end[i].v - t.start[i].v) * 1e-12 / seconds;
     }
     return out;
   }
@@ -118,45 +122,46 @@ class Bench {
   int steps_;
 };
 
-// Seconds of a step of PyTorch; 0 where there is none. At the niceness of our computing threads.
-double pytorch(int threads, int steps) {
+// A step of PyTorch, at the niceness of our computing threads; zeros where there is none.
+Measured pytorch(int threads, int steps) {
   const std::string count = std::to_string(threads);
   const std::string command =
       "env -u OPENBLAS_CORETYPE OMP_NUM_THREADS=" + count + " OPENBLAS_NUM_THREADS=" + count +
       " nice -n 5 /usr/bin/python3 " ORRERY_SOURCE_DIR "/tests/bench/train_bench.py " +
       std::to_string(steps) + " 2>/dev/null";
+  Measured out;
   std::FILE* const pipe = popen(command.c_str(), "r");
-  std::array<char, 64> text{};
-  if (pipe && !std::fgets(text.data(), text.size(), pipe)) text[0] = 0;
+  if (pipe && std::fscanf(pipe, "%lf %lf", &out.wall, &out.processor) != 2) out = {};
   if (pipe) pclose(pipe);
-  return std::atof(text.data());
+  return out;
 }
 
-void report(const char* what, double seconds) {
-  std::printf("%-10s %8.1f ms a step, %8.0f tokens a second\n", what, seconds * 1e3,
-              static_cast<double>(batch * sequence) / seconds);
+void report(const char* what, const Measured& m) {
+  std::printf("%-8s %8.1f ms a step, %6.0f tokens a second, %8.1f ms of processors\n", what, m.wall * 1e3,
+              static_cast<double>(batch * sequence) / m.wall, m.processor * 1e3);
 }
 
 int run(int ranks, int rounds, int steps) {
   Bench bench(ranks, steps);
-  Measured ours{1e9, 0, 0};
-  double theirs = 1e9;
+  Measured ours, theirs;
+  const auto keep = [](Measured& best, Measured m) {
+    if (m.wall > 0 && (best.wall == 0 || m.processor < best.processor)) best = std::move(m);
+  };
   for (int round = 0; round < rounds; ++round) {
-    const Measured m = bench.run();
-    if (m.seconds < ours.seconds) ours = m;
-    if (const double t = pytorch(ranks, steps); t > 0) theirs = std::min(theirs, t);
+    keep(ours, bench.run());
+    keep(theirs, pytorch(ranks, steps));
   }
   std::printf("GPT, %d layers of %d, %lld sequences of %lld tokens, fp32, %d %s\n", layers, hidden,
               static_cast<long long>(batch), static_cast<long long>(sequence), ranks,
               ranks == 1 ? "rank" : "ranks, data parallel");
-  report("Orrery", ours.seconds);
-  std::printf(
-      "           kernels %.2f %%, communication %.2f %% of it (at once with kernels, where that can be)\n",
-      ours.computing * 100, ours.communicating * 100);
-  if (theirs < 1e9) {
-    report("PyTorch", theirs);
-    std::printf("           %.2f times as long as Orrery\n", theirs / ours.seconds);
+  report("Orrery", ours);
+  if (theirs.wall > 0) report("PyTorch", theirs);
+  double all = 0;
+  for (const auto& [key, share] : ours.shares) {
+    std::printf("  %5.2f %% %s\n", share * 100, key.c_str());
+    all += share;
   }
+  std::printf("  %5.2f %% neither\n", (1 - all) * 100);
   return 0;
 }
 

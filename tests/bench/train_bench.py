@@ -1,5 +1,5 @@
-"""PyTorch's side of train_bench.cc: the same model, forward pass of tests/runtime/torch/oracle.py. Prints the median
-seconds of a step. train_bench.py STEPS"""
+"""PyTorch's side of train_bench.cc: the same model, forward pass of tests/runtime/torch/oracle.py. Prints a
+step's median seconds, and those of its processors. train_bench.py STEPS"""
 import pathlib
 import statistics
 import sys
@@ -36,10 +36,10 @@ def initial():
 def main(steps):
     weights = {name: tensor.requires_grad_() for name, tensor in initial().items()}
     adamw = oracle.optimizer(weights, RUN)
-    seconds = []
+    seconds, processors = [], []
     for step in range(-2, steps):
         ids = torch.randint(VOCAB, (BATCH, SEQUENCE + 1))
-        begin = time.perf_counter()
+        begin, ticks = time.perf_counter(), time.process_time()
         logits = oracle.gpt2(CONFIG, weights, ids[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
         adamw.zero_grad()
@@ -48,7 +48,8 @@ def main(steps):
         adamw.step()
         if step >= 0:
             seconds.append(time.perf_counter() - begin)
-    print(statistics.median(seconds))
+            processors.append(time.process_time() - ticks)
+    print(statistics.median(seconds), statistics.median(processors))
 
 
 if __name__ == "__main__":
