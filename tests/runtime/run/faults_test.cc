@@ -63,7 +63,8 @@ class Faults : public ::testing::TestWithParam<int> {
     std::vector<std::string> words = arguments(checkpoints);
     words.insert(words.end(), more.begin(), more.end());
     Job job(training->path(), words);
-    while (job.ranks().size() < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (job.ranks().size() < 2 && job.is_running())
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const double share = std::uniform_real_distribution<double>(0, 0.7)(random);
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds * share));
     const std::uint64_t committed = newest();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -21,11 +22,15 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto longest = 30s;  // a job here takes less than one
 
+// Of any of its threads.
 std::vector<pid_t> children(pid_t parent) {
-  const std::string id = std::to_string(parent);
-  std::ifstream file("/proc/" + id + "/task/" + id + "/children");
   std::vector<pid_t> out;
-  for (pid_t child = 0; file >> child;) out.push_back(child);
+  std::error_code gone;
+  for (const auto& thread :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(parent) + "/task", gone)) {
+    std::ifstream file(thread.path() / "children");
+    for (pid_t child = 0; file >> child;) out.push_back(child);
+  }
   return out;
 }
 
@@ -92,6 +97,8 @@ std::vector<pid_t> Job::ranks() {
     if (std::find(seen_.begin(), seen_.end(), rank) == seen_.end()) seen_.push_back(rank);
   return now;
 }
+
+bool Job::is_running() const { return is_there(process_); }
 
 void Job::interrupt() const { kill(-process_, SIGINT); }
 

@@ -27,6 +27,7 @@ class Job {
   Job& operator=(const Job&) = delete;
 
   pid_t process() const { return process_; }
+  bool is_running() const;
   // Those that are there now; none before they are forked and after they have ended.
   std::vector<pid_t> ranks();
   // As by Ctrl-C at a terminal: to all of its processes.

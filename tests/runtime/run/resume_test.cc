@@ -78,7 +78,8 @@ TEST_F(Resume, AnotherPlanGivesTheSameLosses) {
 TEST_F(Resume, CtrlCEndsAfterTheStepWithACheckpoint) {
   const Ended whole = run(training.path(), training.arguments(training.scenario(dp2, 2)));
   Job job(training.path(), training.arguments(training.scenario(dp2, 2), {"--checkpoints", checkpoints}));
-  while (job.ranks().size() < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (job.ranks().size() < 2 && job.is_running())
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   job.interrupt();
   const Ended interrupted = job.wait();
   EXPECT_EQ(interrupted.code, 130) << interrupted.err;

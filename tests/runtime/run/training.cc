@@ -69,8 +69,9 @@ std::string TrainingRun::scenario(const std::string& plan, int ranks, const std:
 }
 
 std::vector<std::string> TrainingRun::arguments(const std::string& scenario,
-                                                const std::vector<std::string>& more) const {
-  std::vector<std::string> out{scenario, "--data", data(), "--steps", std::to_string(steps), "--warmup", "5"};
+                                                const std::vector<std::string>& more, int in_all) const {
+  std::vector<std::string> out{scenario,   "--data", data(), "--steps", std::to_string(in_all),
+                               "--warmup", "5"};
   out.insert(out.end(), more.begin(), more.end());
   return out;
 }

@@ -18,9 +18,9 @@ class TrainingRun {
   // A scenario file with a plan of so many ranks. `edit` is laid over the text, "a=b" for a by b.
   std::string scenario(const std::string& plan, int ranks, const std::string& from = {},
                        const std::string& to = {}) const;
-  // Arguments of a run of `steps` in all.
-  std::vector<std::string> arguments(const std::string& scenario,
-                                     const std::vector<std::string>& more = {}) const;
+  // Of a run.
+  std::vector<std::string> arguments(const std::string& scenario, const std::vector<std::string>& more = {},
+                                     int in_all = steps) const;
   std::string data() const { return directory_ / "text"; }
 
   static constexpr int steps = 40;
