@@ -1,9 +1,9 @@
 #include "profiler/measure/links.h"
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <numeric>
+#include <utility>
 
 #include "profiler/measure/samples.h"
 
@@ -27,18 +27,25 @@ void open_world(Backend& backend, std::uint32_t ranks) {
 // The communications of one rank in its group of all.
 class Member {
  public:
-  Member(Backend& backend, std::uint32_t ranks, std::uint32_t rank, std::int64_t most_bytes)
-      : backend_(backend), ranks_(ranks), rank_(rank) {
-    for (void*& memory : memory_) memory = backend.allocate({most_bytes}, Memory::device);
+  // Device memory that a member takes.
+  static constexpr Bytes memory{std::int64_t{64} << 20};
+
+  Member(Backend& backend, std::uint32_t ranks, std::uint32_t rank)
+      : backend_(backend),
+        ranks_(ranks),
+        rank_(rank),
+        base_(static_cast<std::byte*>(backend.allocate(memory, Memory::device))) {
     open_world(backend, ranks);
     backend.create_events(4);
   }
 
-  // Queues one of the whole buffer of `bytes`.
+  // Queues one of a whole buffer of `bytes`: each on memory of its own as long as there is some, as in a
+  // step.
   void post(Kind kind, std::int64_t bytes, Stream stream) {
     const std::int64_t elements = bytes / 4, part = elements / ranks_;
-    auto* whole = static_cast<float*>(memory_[0]);
+    auto* whole = reinterpret_cast<float*>(base_ + place(bytes));
     float* mine = whole + part * rank_;
+    float* other = whole + elements;
     Transfer& t = transfers_.emplace_back();
     switch (kind) {
       case Kind::reduce_scatter:
@@ -48,13 +55,13 @@ class Member {
         t = {mine, whole, part};
         break;
       case Kind::all_to_all:
-        t = {whole, memory_[1], part};
+        t = {whole, other, part};
         break;
       case Kind::send:
         t = {whole, nullptr, elements};
         break;
       case Kind::receive:
-        t = {nullptr, memory_[1], elements};
+        t = {nullptr, other, elements};
         break;
       default:
         t = {whole, whole, elements};
@@ -101,9 +108,17 @@ class Member {
   }
 
  private:
+  // Of a buffer and one beside it for what comes in.
+  std::int64_t place(std::int64_t bytes) {
+    const std::int64_t both = (2 * bytes + 255) / 256 * 256;
+    if (next_ + both > memory.v) next_ = 0;
+    return std::exchange(next_, next_ + both);
+  }
+
   Backend& backend_;
   std::uint32_t ranks_, rank_, sent_ = 0, received_ = 0, met_ = 0;
-  std::array<void*, 2> memory_{};
+  std::byte* base_;
+  std::int64_t next_ = 0;
   std::deque<Transfer> transfers_;  // of what is queued
 };
 
@@ -154,9 +169,8 @@ std::vector<CollectivePoint> measure_links(const WithRanks& with_ranks, std::spa
       if (n == 2) points.push_back({Kind::send, n, whole, 0});
     }
     std::vector<Samples> by_rank(ranks);
-    const std::int64_t most = *std::max_element(options.bytes.begin(), options.bytes.end());
-    with_ranks(ranks, {2 * most + (std::int64_t{1} << 20)}, [&](Backend& backend, std::uint32_t rank) {
-      Member member(backend, ranks, rank, most);
+    with_ranks(ranks, Member::memory, [&](Backend& backend, std::uint32_t rank) {
+      Member member(backend, ranks, rank);
       by_rank[rank] = measure_member(member, points, options, [&](std::size_t done) {
         if (rank == 0)
           watch.progress(done, points.size(), "communication of " + std::to_string(n) + " ranks");
@@ -174,8 +188,8 @@ Overlap measure_overlap(const WithRanks& with_ranks) {
   constexpr std::int64_t bytes = std::int64_t{4} << 20, side = 256;
   constexpr int collectives_each = 8, rounds = 9;
   std::vector<std::vector<Overlap>> by_rank(2);
-  with_ranks(2, {std::int64_t{32} << 20}, [&](Backend& backend, std::uint32_t rank) {
-    Member member(backend, 2, rank, bytes);
+  with_ranks(2, {Member::memory.v + 3 * side * side * 4}, [&](Backend& backend, std::uint32_t rank) {
+    Member member(backend, 2, rank);
     Kernel product;
     product.name = KernelName::matmul;
     for (TensorRef* t : {&product.in[0], &product.in[1], &product.out[0]})

@@ -12,6 +12,8 @@
 namespace orrery {
 namespace {
 
+constexpr Bytes block{std::int64_t{1} << 20};
+
 // Ratios of a core, to order ops by before anything is known of the device.
 double estimate(const Op& op) {
   return static_cast<double>(flops(op).v) / 1e11 + static_cast<double>(op.elements) * 12 / 1e10 + 1e-6;
@@ -66,25 +68,14 @@ struct Played {
 class Bench {
  public:
   Bench(const Setup& setup, const Program& program, std::uint32_t rank, const Arena& arena, Backend& backend)
-      : program_(program), backend_(backend), at_(coordinates(setup.plan, rank)) {
+      : program_(program), backend_(backend), at_(coordinates(setup.plan, rank)), size_(arena.size()) {
     arguments_.learning_rate = 1e-6F;
-    auto* base = static_cast<std::byte*>(backend.allocate(arena.size(), Memory::device));
-    const RankMemory memory{program, arena, base};
+    base_ = static_cast<std::byte*>(backend.allocate(size_, Memory::device));
+    const RankMemory memory{program, arena, base_};
     holdings_ = list_holdings(memory, at_);
-    std::int64_t* tokens = nullptr;
-    Bytes size{};
-    for (const Persistent& p : program.persistents) {
-      if (p.home != home::tokens || program.stages[p.virtual_stage].team != at_.stage) continue;
-      size = program.buffers[p.buffer].bytes();
-      tokens = static_cast<std::int64_t*>(backend.allocate(size, Memory::host));
-      break;
-    }
-    for (std::int64_t i = 0; i < size.v / size_of(DType::int64); ++i)
-      tokens[i] = i * 7919 % setup.model.vocab;
-    fill(base, arena.size());
-    binding_ = std::make_unique<Binding>(setup, memory, rank, holdings_, arguments_, tokens);
-    if (tokens) backend.copy(issues().tokens.to, tokens, size, Stream::compute);
-    backend.synchronize();
+    make_contents();
+    make_tokens(setup.model.vocab);
+    binding_ = std::make_unique<Binding>(setup, memory, rank, holdings_, arguments_, tokens_);
   }
 
   // Plays the ops of `wanted` round by round and puts the times of those that have settled, or had their
@@ -105,15 +96,30 @@ class Bench {
   const Issues& issues() const { return binding_->issues(); }
 
   // Positive numbers between 0.03 and 0.12, as fp32 and as bf16: no kernel meets zeros or denormals.
-  void fill(std::byte* base, Bytes size) {
-    const Bytes block{std::int64_t{1} << 20};
-    auto* words = static_cast<std::uint32_t*>(backend_.allocate(block, Memory::host));
+  void make_contents() {
+    contents_ = static_cast<std::uint32_t*>(backend_.allocate(block, Memory::host));
     for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(block.v / 4); ++i) {
       const std::uint32_t half = 0x3d00U + i * 2654435761U % 0xf8U;
-      words[i] = half << 16 | half;
+      contents_[i] = half << 16 | half;
     }
-    for (std::int64_t at = 0; at < size.v; at += block.v)
-      backend_.copy(base + at, words, {std::min(block.v, size.v - at)}, Stream::compute);
+  }
+
+  void make_tokens(std::int64_t vocab) {
+    for (const Persistent& p : program_.persistents)
+      if (p.home == home::tokens && program_.stages[p.virtual_stage].team == at_.stage)
+        tokens_size_ = program_.buffers[p.buffer].bytes();
+    if (tokens_size_.v == 0) return;
+    tokens_ = static_cast<std::int64_t*>(backend_.allocate(tokens_size_, Memory::host));
+    for (std::int64_t i = 0; i < tokens_size_.v / size_of(DType::int64); ++i) tokens_[i] = i * 7919 % vocab;
+  }
+
+  // Before each round: what adds to its output would grow beyond all bounds, and the update of a gradient
+  // that is not finite does nothing.
+  void fill() {
+    for (std::int64_t at = 0; at < size_.v; at += block.v)
+      backend_.copy(base_ + at, contents_, {std::min(block.v, size_.v - at)}, Stream::compute);
+    if (tokens_) backend_.copy(issues().tokens.to, tokens_, tokens_size_, Stream::compute);
+    backend_.synchronize();
   }
 
   void choose(const MeasuredOps& wanted, std::size_t instances) {
@@ -143,6 +149,7 @@ class Bench {
   }
 
   void play(bool counted) {
+    fill();
     for (std::uint32_t i = 0; i < played_.size(); ++i) {
       const Issue& issue = issues().list[played_[i].issue];
       backend_.record(2 * i, Stream::compute);
@@ -182,6 +189,10 @@ class Bench {
   const Program& program_;
   Backend& backend_;
   Coordinates at_;
+  std::byte* base_ = nullptr;
+  Bytes size_, tokens_size_{};
+  std::uint32_t* contents_ = nullptr;  // a block
+  std::int64_t* tokens_ = nullptr;
   StepArguments arguments_;
   Holdings holdings_;
   std::unique_ptr<Binding> binding_;
