@@ -14,7 +14,8 @@ namespace orrery {
 class CpuBackend final : public Backend {
  public:
   // Device memory comes from `arena`, which the rank's peers may read; both outlive the backend.
-  CpuBackend(comm::Engine& engine, comm::Arena& arena) : engine_(engine), arena_(arena), device_(engine) {}
+  CpuBackend(comm::Engine& engine, comm::Arena& arena, RunKernel run_kernel = run)
+      : engine_(engine), arena_(arena), device_(engine, std::move(run_kernel)) {}
 
   BackendProperties properties() const override;
   void* allocate(Bytes, Memory) override;

@@ -21,7 +21,8 @@ bool ready(const DeviceItem& item) { return std::all_of(item.after.begin(), item
 
 }  // namespace
 
-CpuDevice::CpuDevice(comm::Engine& engine) : engine_(engine), thread_([this] { work(); }) {}
+CpuDevice::CpuDevice(comm::Engine& engine, RunKernel run_kernel)
+    : engine_(engine), run_kernel_(std::move(run_kernel)), thread_([this] { work(); }) {}
 
 CpuDevice::~CpuDevice() {
   {
@@ -79,7 +80,7 @@ CpuDevice::Ready CpuDevice::next() {
 void CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
   if (item.times) item.times->start = comm::now_ns();
   if (const auto* kernel = std::get_if<Kernel>(&item.what)) {
-    run(*kernel, workspace_);
+    run_kernel_(*kernel, workspace_);
   } else {
     const CopyItem& copy = std::get<CopyItem>(item.what);
     std::memcpy(copy.to, copy.from, copy.bytes);

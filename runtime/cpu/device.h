@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <variant>
@@ -29,9 +30,12 @@ struct DeviceItem {
   comm::Times* times = nullptr;    // written before the item counts as ended
 };
 
+// How the device runs a kernel: with its library, or, of a rehearsal, by waiting.
+using RunKernel = std::function<void(const Kernel&, KernelWorkspace&)>;
+
 class CpuDevice {
  public:
-  explicit CpuDevice(comm::Engine&);
+  CpuDevice(comm::Engine&, RunKernel);
   ~CpuDevice();  // runs nothing more
 
   // Queues an item; the point is reached when it has ended. By one host thread.
@@ -57,6 +61,7 @@ class CpuDevice {
   void finish();
 
   comm::Engine& engine_;
+  RunKernel run_kernel_;
   KernelWorkspace workspace_;
   std::array<Queue, stream_count> queues_;
   std::mutex mutex_;  // of the queues' items, and of what follows
