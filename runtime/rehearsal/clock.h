@@ -3,6 +3,7 @@
 // it again, so that ticks are comparable to those predicted.
 #pragma once
 #include <chrono>
+#include <cmath>
 
 #include "sim/base/quantity.h"
 
@@ -20,8 +21,8 @@ class Clock {
   Tick read(Tick t) const { return is_real() ? now() : t; }
   // Of a real clock.
   std::chrono::steady_clock::time_point when(Tick t) const {
-    return start_ +
-           std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(t.v) * stretch_ / 1000));
+    const double ns = static_cast<double>(t.v) * stretch_ / 1000;
+    return start_ + std::chrono::nanoseconds(static_cast<std::int64_t>(std::ceil(ns)));
   }
   Tick now() const {
     const auto ns =

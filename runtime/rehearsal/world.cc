@@ -194,13 +194,13 @@ bool World::drained(const Rank& r, std::uint32_t streams) const {
   return true;
 }
 
-// When a lane that is held up by time alone goes on.
-std::optional<Tick> World::next_due(const Rank& r) const {
+// When a lane that time may have held up at `seen` goes on. What has come since then is due, not over.
+std::optional<Tick> World::next_due(const Rank& r, Tick seen) const {
   std::optional<Tick> first;
   for (const Lane& lane : r.lanes) {
     if (lane.met) continue;
     const Tick at = lane.items.empty() ? lane.at : std::max(lane.at, lane.items.front().issued);
-    if (!clock_.passed(at)) first = first ? std::min(*first, at) : at;
+    if (at >= seen) first = first ? std::min(*first, at) : at;
   }
   return first;
 }
@@ -212,9 +212,10 @@ void World::drive(std::uint32_t rank) {
   std::unique_lock lock(mutex_);
   Rank& r = ranks_[rank];
   while (!stop_) {
+    const Tick seen = clock_.now();
     advance(rank);
     r.host.notify_all();
-    if (const std::optional<Tick> due = next_due(r)) {
+    if (const std::optional<Tick> due = next_due(r, seen)) {
       const auto when = clock_.when(*due);
       if (!spins) {
         r.news.wait_until(lock, when);

@@ -115,7 +115,7 @@ class World {
   void begin_work(Lane&, Tick now);
 
   void drive(std::uint32_t rank);
-  std::optional<Tick> next_due(const Rank&) const;
+  std::optional<Tick> next_due(const Rank&, Tick seen) const;
   bool drained(const Rank&, std::uint32_t streams) const;
   bool host_waits(const Rank&) const;
   void let_host_wait(std::unique_lock<std::mutex>&, Rank&);
