@@ -54,13 +54,13 @@ void redirect(int stream, const std::string& file) {
   dup2(open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), stream);
 }
 
-std::vector<double> losses_in(const std::string& file) {
-  std::vector<double> out;
+// What --json wrote, if the job came to that.
+void read_results(const std::string& file, Ended& into) {
   const std::string text = get_file(file);
-  if (text.empty()) return out;
+  if (text.empty()) return;
   const Json document = parse_json(text, file);
-  for (const Json& loss : document.find("losses")->items()) out.push_back(loss.real());
-  return out;
+  for (const Json& loss : document.find("losses")->items()) into.losses.push_back(loss.real());
+  if (const Json* const held_out = document.find("held_out_loss")) into.held_out = held_out->real();
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ Ended Job::wait() {
   std::copy_if(seen_.begin(), seen_.end(), std::back_inserter(out.left), is_there);
   out.out = get_file(directory_ + "/out");
   out.err = get_file(directory_ + "/err");
-  out.losses = losses_in(directory_ + "/run.json");
+  read_results(directory_ + "/run.json", out);
   return out;
 }
 

@@ -12,6 +12,7 @@ struct Ended {
   bool in_time = true;         // by itself; else it was killed after half a minute
   std::string out, err;        // what it said
   std::vector<double> losses;  // of the steps that it took, where it came to its end
+  double held_out = 0;         // the last loss on held-out data
   std::vector<pid_t> left;     // processes of its that are still there
   // Lines of its that say what ended it.
   std::vector<std::string> messages() const;

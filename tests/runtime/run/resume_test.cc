@@ -96,5 +96,18 @@ TEST_F(Resume, CtrlCEndsAfterTheStepWithACheckpoint) {
   EXPECT_EQ(difference(whole.losses, rest.losses), 0);
 }
 
+TEST_F(Resume, ExportedWeightsAreThoseOfTheLastCheckpoint) {
+  const std::string weights = training / "weights";
+  const Ended trained =
+      run(training.path(),
+          training.arguments(training.scenario(dp2, 2), {"--checkpoints", checkpoints, "--export", weights}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Ended unchanged = run(
+      training.path(), training.arguments(training.scenario(dp2, 2), {"--weights", weights, "--lr", "0"}, 1));
+  ASSERT_EQ(unchanged.code, 0) << unchanged.err;
+  EXPECT_GT(trained.held_out, 0);
+  EXPECT_EQ(unchanged.held_out, trained.held_out);
+}
+
 }  // namespace
 }  // namespace orrery::testing
