@@ -27,6 +27,15 @@ TEST(Outputs, FollowTheirSchemas) {
   expect_accepted("result", scratch.run("orrery simulate scenarios/llama3-8b-8xh100.json --json -").out);
 }
 
+TEST(Outputs, OfWhatWasExecutedFollowTheirSchemas) {
+  const Scratch scratch("executed");
+  scratch.run("for i in $(seq 300); do echo \"the quick brown fox $i jumps over the lazy dog\"; done > fox.txt");
+  const std::string run = "orrery run scenarios/gpt-small-2xcpu.json --data fox.txt --steps 4 --json - 2> progress.txt";
+  expect_accepted("run", scratch.run(run).out);
+  const std::string local = "orrery validate --local scenarios/gpt-small-2xcpu.json --plans 1 --steps 1 --json - 2> progress.txt";
+  expect_accepted("local-validation", scratch.run(local).out);
+}
+
 TEST(Outputs, SavedPlansGiveThePromisedStep) {
   const Scratch scratch("saved");
   ASSERT_EQ(scratch.run("orrery plan scenarios/llama3-8b-8xh100.json --save best.json --json plan.json > out.txt").code, 0);
