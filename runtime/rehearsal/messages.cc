@@ -40,13 +40,22 @@ class Run {
       });
     for (std::thread& r : ranks) r.join();
     if (region_.board().aborted()) throw DeviceError(region_.board().reason());
-    const Tick first = *std::min_element(out_.start.begin(), out_.start.end());
-    for (Tick& t : out_.start) t -= first;
-    for (Tick& t : out_.end) t -= first;
+    from_first_start();
     return std::move(out_);
   }
 
  private:
+  // Instructions without work (a fetch of tokens on the host) have no time of their own: the first.
+  void from_first_start() {
+    Tick first{INT64_MAX};
+    for (const Tick t : out_.start)
+      if (t.v > 0) first = std::min(first, t);
+    for (std::size_t i = 0; i < out_.start.size(); ++i) {
+      out_.start[i] = std::max(out_.start[i] - first, Tick{});
+      out_.end[i] = std::max(out_.end[i] - first, out_.start[i]);
+    }
+  }
+
   // Twice a rank's tensors, for the engine's scratch; reserved, not taken.
   static Bytes arena(const Program& p) {
     Bytes most{};
