@@ -23,7 +23,13 @@ class FakeDevice final : public Backend {
     now_ += time_(k);
   }
   void communicate(const Communication&, Stream) override { ORRERY_CHECK(false); }
-  void copy(void*, const void*, Bytes, Stream) override { now_ += Tick{1'000'000}; }
+  void copy(void*, const void*, Bytes, Stream) override {
+    now_ += Tick{1'000'000};
+    if (!log_) return;
+    const std::size_t next = log_->kernels.size();
+    if (log_->filled_before.empty() || log_->filled_before.back() != next)
+      log_->filled_before.push_back(next);
+  }
   void record(EventIndex e, Stream) override { events_.at(e) = now_; }
   void wait(EventIndex, Stream) override {}
   void synchronize() override {}

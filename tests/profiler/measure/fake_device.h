@@ -14,8 +14,9 @@ using KernelTime = std::function<Tick(const Kernel&)>;
 Tick by_size(const Kernel&);
 
 struct FakeLog {
-  std::vector<KernelName> kernels;  // in order of launching
-  int devices = 0;                  // made so far
+  std::vector<KernelName> kernels;         // in order of launching
+  std::vector<std::size_t> filled_before;  // indices into `kernels` that follow copies
+  int devices = 0;                         // made so far
 };
 WithDevice fake_device(KernelTime, FakeLog* = nullptr);
 

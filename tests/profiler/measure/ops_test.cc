@@ -138,5 +138,23 @@ TEST(Ops, OnTheCpu) {
   for (const MeasuredOp& m : measured.all()) EXPECT_GE(m.time.v, 0) << name(m.op.name);
 }
 
+// Gradients are finite when the update reads them, else it would do nothing; on the device of the test, the
+// memory is filled by copies before the first kernel and before the first of the update.
+TEST(Ops, TheUpdateStartsFromFreshMemory) {
+  const Model model = gpt(2, 32, 2, 64, 16);
+  const OpCase c = with({});
+  MeasuredOps measured;
+  Quiet watch;
+  FakeLog log;
+  OpOptions options;
+  options.warmups = 0;
+  options.least = options.most = 1;
+  measure_ops(model, {&c, 1}, fake_device(by_size, &log), "here", measured, watch, nothing, options);
+  const auto update = std::find(log.kernels.begin(), log.kernels.end(), KernelName::sum_of_squares);
+  ASSERT_NE(update, log.kernels.end());
+  const std::vector<std::size_t> fills{0, static_cast<std::size_t>(update - log.kernels.begin())};
+  EXPECT_EQ(log.filled_before, fills);
+}
+
 }  // namespace
 }  // namespace orrery::testing
