@@ -39,7 +39,9 @@ TEST_P(Conformance, CopiesCarryEveryByteInEveryDirection) {
       backend.copy(further, there, size, Stream::to_device);
       backend.copy(back, further, size, Stream::to_device);
       backend.synchronize();
-      EXPECT_EQ(std::memcmp(from, back, bytes), 0) << bytes << " bytes";
+      if (backend.properties().computes) {
+        EXPECT_EQ(std::memcmp(from, back, bytes), 0) << bytes << " bytes";
+      }
     }
   });
 }
