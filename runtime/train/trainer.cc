@@ -47,6 +47,11 @@ void Trainer::resume(const CheckpointReader& reader) {
   same(info.training.sequence, setup_.training.sequence, "sequences of length");
   same(info.training.global_batch, setup_.training.global_batch, "a global batch of");
   same(static_cast<std::int64_t>(info.seed), static_cast<std::int64_t>(options_.seed), "the seed");
+  const double share = source_.options().held_out;
+  const Json* const held_out = info.settings.find("held_out");
+  if (held_out == nullptr || held_out->real() != share)
+    fail(where, "a checkpoint of a run that held out " + Json(share).dump() + " of its data",
+         held_out ? held_out->dump() : "");
   if (info.dataset_digest != source_.file().digest())
     fail({source_.file().path(), "", 0}, "the data that the checkpoint was trained on, " + info.dataset,
          "other data");
@@ -132,6 +137,7 @@ void Trainer::checkpoint() {
     info.model = setup_.model;
     info.training = setup_.training;
     info.plan = setup_.plan;
+    info.settings.set("held_out", source_.options().held_out);
     to.commit(info, world_.ranks());
     to.prune(options_.keep);
   }

@@ -59,7 +59,7 @@ class Trainer {
 
   // Values to start from: step 0, or that of a checkpoint.
   void start(const WeightSource&);
-  // Ends in fail() if the checkpoint is of another model, dataset, seed or size of the global batch.
+  // Ends in fail() if the checkpoint is of another model or would go on in another order of data.
   void resume(const CheckpointReader&);
   // Until options.steps, or the step after which a rank is asked to stop: it counts as the last, with a
   // checkpoint. With `measure`, steps after the warm-up keep their timelines.

@@ -208,7 +208,10 @@ TEST_P(Faults, DataCutBelowARunningJob) {
   const std::string text = get_file(training->data());
   const Ended ended = strike([](Job&) { put_file(training->data(), ""); });
   put_file(training->data(), text);
-  expect_message(ended, 4, "killed by signal 7 (Bus error): a file that it reads has become shorter");
+  if (ended.code == 3)  // before it was opened
+    expect_message(ended, 3, training->data() + ": expected at least 33 tokens");
+  else
+    expect_message(ended, 4, "killed by signal 7 (Bus error): a file that it reads has become shorter");
   expect_continues();
 }
 

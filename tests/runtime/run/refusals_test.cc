@@ -105,6 +105,8 @@ TEST_F(Refusals, CheckpointsOfOtherRuns) {
          step + "expected a checkpoint of a run with a global batch of 16, found 8");
   expect(with(scenario, {"--resume", "--seed", "7"}), 3,
          step + "expected a checkpoint of a run with the seed 7, found 1");
+  expect(with(scenario, {"--resume", "--held-out", "0.1"}), 3,
+         step + "expected a checkpoint of a run that held out 0.1 of its data, found 0.05");
   put_file(training.data(), get_file(training.data()) + "more");
   expect(with(scenario, {"--resume"}), 3,
          training.data() + ": expected the data that the checkpoint was trained on, " + training.data() +
