@@ -152,6 +152,8 @@ void Processes::end(std::uint32_t rank) {
     board.abort(rank, how);
   } else if (const auto ending = static_cast<Ending>(WEXITSTATUS(status)); ending != Ending::done) {
     fail(ending, board.aborted() ? board.reason() : said);
+    // Others may have been seen to end of it before the rank that found it.
+    if (ending == Ending::input_error && said == reason_) cause_ = ending;
   }
 }
 
