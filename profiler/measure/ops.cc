@@ -237,8 +237,8 @@ std::vector<Op> measure_ops(const Model& model, std::span<const OpCase> cases, c
                             const std::function<void()>& saved, const OpOptions& options) {
   const std::vector<Job> list = jobs(model, cases, into);
   const std::size_t total = ordered(list, into).size();
-  for (std::size_t left = total; left > 0 && !watch.stop(); left = ordered(list, into).size()) {
-    watch.progress(total - left, total, "operations");
+  for (std::size_t open = total; open > 0 && !watch.stop(); open = ordered(list, into).size()) {
+    watch.progress(total - open, total, "operations");
     const Job& job = *std::max_element(
         list.begin(), list.end(), [&](const Job& a, const Job& b) { return a.left(into) < b.left(into); });
     const OpCase& c = cases[job.which];
@@ -253,8 +253,9 @@ std::vector<Op> measure_ops(const Model& model, std::span<const OpCase> cases, c
     });
     saved();
   }
-  watch.progress(total, total, "operations");
-  return ordered(list, into);
+  std::vector<Op> left = ordered(list, into);
+  watch.progress(total - left.size(), total, "operations");
+  return left;
 }
 
 }  // namespace orrery
