@@ -1,7 +1,6 @@
 #include "tools/local_validation.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,29 +16,12 @@
 #include "sim/base/error.h"
 #include "sim/base/hash.h"
 #include "sim/program/ledger.h"
+#include "tools/shared_doubles.h"
 
 namespace orrery {
 namespace {
 
 constexpr int warmup_steps = 2;
-
-// Numbers that a forked rank leaves for its parent.
-class SharedDoubles {
- public:
-  explicit SharedDoubles(std::size_t n) : bytes_(n * sizeof(double)) {
-    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw DeviceError("no shared memory for results");
-    values_ = {static_cast<double*>(memory), n};
-  }
-  ~SharedDoubles() { munmap(values_.data(), bytes_); }
-  SharedDoubles(const SharedDoubles&) = delete;
-  SharedDoubles& operator=(const SharedDoubles&) = delete;
-  std::span<double> values() const { return values_; }
-
- private:
-  std::size_t bytes_;
-  std::span<double> values_;
-};
 
 void fill_tokens(std::uint64_t step, std::int64_t vocab, std::span<std::int64_t> out) {
   for (std::size_t i = 0; i < out.size(); ++i)
@@ -88,8 +70,7 @@ LocalRun run_plan(const Problem& problem, const Plan& plan, const LocalOptions& 
   memory(evaluator.program(), run);
   const SharedDoubles results(static_cast<std::size_t>(options.steps));
   const Setup setup{problem.model, problem.training, plan};
-  const LaunchOptions launch =
-      launch_options(evaluator.program(), static_cast<std::uint32_t>(plan.ranks()));
+  const LaunchOptions launch = launch_options(evaluator.program(), static_cast<std::uint32_t>(plan.ranks()));
   run_ranks(launch, [&](comm::Connection& c) { measure(setup, evaluator.program(), c, results.values()); });
   std::vector<double> seconds(results.values().begin(), results.values().end());
   std::sort(seconds.begin(), seconds.end());

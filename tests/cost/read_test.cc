@@ -136,7 +136,7 @@ TEST(CalibrationFile, ShippedOnesSayWhereEverythingIsFrom) {
       EXPECT_TRUE(here[i] == standard[i] || !provenance(c, here[i].first).source.empty()) << name << " " << here[i].first;
     for (const AttentionRates& a : c.attention_rates) EXPECT_FALSE(provenance(c, attention_key(a)).source.empty()) << name;
     for (const Curve& k : c.curves) EXPECT_FALSE(provenance(c, curve_key(k)).source.empty()) << name;
-    bool tabulated = false;
+    bool tabulated = c.attention_kernel.empty();  // prices unfused attention alone
     for (const AttentionRates& a : c.attention_rates) tabulated |= a.kernel == c.attention_kernel;
     EXPECT_TRUE(tabulated) << name << " runs " << c.attention_kernel;
   }

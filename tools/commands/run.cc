@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <optional>
 
@@ -20,6 +21,7 @@
 #include "tools/errors.h"
 #include "tools/measured.h"
 #include "tools/question.h"
+#include "tools/shared_doubles.h"
 #include "tools/terminal.h"
 
 namespace orrery {
@@ -52,11 +54,11 @@ class Run : public Command {
   std::string newest_checkpoint(bool say) const;
   void export_weights(const Model&) const;
   void train(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, comm::Connection&,
-             Session&);
+             Session&, double& error);
   void start(Trainer&, const Setup&, World&);
   void progress(const StepReport&, const Training&) const;
   void report(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, Trainer&, World&,
-              Session&);
+              Session&, double& error);
   void write_traces(const Program&, const Timeline& predicted, const Timeline& measured, Session&) const;
 
   QuestionFlags question_;
@@ -207,7 +209,7 @@ void Run::write_traces(const Program& program, const Timeline& predicted, const 
 
 // Collective; rank 0 writes.
 void Run::report(const Question& q, const Evaluator& evaluator, const std::optional<Timeline>& predicted,
-                 Trainer& trainer, World& world, Session& session) {
+                 Trainer& trainer, World& world, Session& session, double& error) {
   const Player& player = trainer.player();
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -255,6 +257,7 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
     const std::vector<ClassTimes> classes = by_class(evaluator.program(), *predicted, measured);
     said += fmt::format(" predicted {:.2f} ms a step, {:+.1f} %\n\n{}", step * 1e3,
                         (step / seconds - 1) * 100, text(classes, 16));
+    error = step / seconds - 1;
     out.set("predicted_seconds", step).set("classes", to_json(classes));
     write_traces(evaluator.program(), *predicted, measured, session);
   }
@@ -264,7 +267,7 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
 }
 
 void Run::train(const Question& q, const Evaluator& evaluator, const std::optional<Timeline>& predicted,
-                comm::Connection& connection, Session& session) {
+                comm::Connection& connection, Session& session, double& error) {
   CpuRank parts(connection);
   const auto mine = static_cast<std::int64_t>(digest(evaluator.program()));
   for (const auto& theirs : parts.world.gather(std::span<const std::int64_t>(&mine, 1)))
@@ -279,7 +282,7 @@ void Run::train(const Question& q, const Evaluator& evaluator, const std::option
   trainer.run([&](const StepReport& r) { progress(r, setup.training); },
               [&board] { return interrupted() || board.asked_to_end(); }, true);
   if (!export_.empty() && parts.world.rank() == 0) export_weights(setup.model);
-  report(q, evaluator, predicted, trainer, parts.world, session);
+  report(q, evaluator, predicted, trainer, parts.world, session, error);
 }
 
 int Run::run(Session& session) {
@@ -302,8 +305,10 @@ int Run::run(Session& session) {
   launch.watchdog.silence_ms = static_cast<std::int64_t>(patience_ * 1e3);
   launch.mpi_plug_in = shipped_library("orrery_mpi.so");
   launch.stop = interrupted;
-  run_ranks(launch, [&](comm::Connection& c) { train(q, evaluator, predicted, c, session); });
-  return exit_ok;
+  const SharedDoubles error(1);  // of the predicted step, relative; 0: not known
+  run_ranks(launch,
+            [&](comm::Connection& c) { train(q, evaluator, predicted, c, session, error.values()[0]); });
+  return tolerance_ > 0 && !(100 * std::abs(error.values()[0]) <= tolerance_) ? exit_no : exit_ok;
 }
 
 }  // namespace
