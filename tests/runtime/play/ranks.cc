@@ -17,6 +17,11 @@
 #include "sim/base/hash.h"
 #include "sim/program/compile.h"
 
+#ifdef __SANITIZE_THREAD__
+// oneDNN is not instrumented: the locks of the cache of primitives that all threads share are not seen.
+extern "C" const char* __tsan_default_suppressions() { return "race:libdnnl.so\n"; }
+#endif
+
 namespace orrery::testing {
 namespace {
 
