@@ -107,7 +107,7 @@ std::optional<double> kendall(const std::vector<LocalRun>& runs) {
 
 }  // namespace
 
-LocalValidation validate_locally(Session&, const Question& q, const LocalOptions& options) {
+LocalValidation validate_locally(const Question& q, const LocalOptions& options) {
   LocalValidation out;
   for (const int ranks : options.ranks) {
     Scenario scenario = q.scenario;

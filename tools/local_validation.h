@@ -32,7 +32,7 @@ struct LocalOptions {
 };
 
 // The scenario's cluster with one node of each number of ranks. Progress goes to stderr.
-LocalValidation validate_locally(Session&, const Question&, const LocalOptions&);
+LocalValidation validate_locally(const Question&, const LocalOptions&);
 
 std::string text(const LocalValidation&);
 Json to_json(const LocalValidation&);

@@ -54,7 +54,7 @@ class Validate : public Command {
     options.steps = static_cast<int>(steps_);
     if (!ranks_.empty()) options.ranks = numbers(ranks_);
     if (plans_ < 1 || steps_ < 1) throw UsageError("--plans and --steps take at least 1");
-    const LocalValidation result = validate_locally(session, read_question(session, local_, {}, calibration_), options);
+    const LocalValidation result = validate_locally(read_question(session, local_, {}, calibration_), options);
     session.print(text(result));
     if (!session.globals().json.empty()) session.write_json(to_json(result));
     return tolerance_ > 0 && !(100 * result.mape <= tolerance_) ? exit_no : exit_ok;
