@@ -11,6 +11,23 @@
 #include "sim/base/error.h"
 
 namespace orrery::comm {
+
+bool Counter::watch(std::uint32_t value) const {
+  if (reached(value)) return false;
+  std::uint64_t seen = watch_.load();
+  while (seen == 0 || distance(value, static_cast<std::uint32_t>(seen)) < 0)
+    if (watch_.compare_exchange_weak(seen, watched | value)) break;
+  return !reached(value);
+}
+
+bool Counter::advance() {
+  const std::uint32_t count = count_.fetch_add(1) + 1;
+  std::uint64_t seen = watch_.load();
+  if (seen == 0 || distance(count, static_cast<std::uint32_t>(seen)) < 0) return false;
+  watch_.compare_exchange_strong(seen, 0);  // if it fails, whoever watched since then has seen the new count
+  return true;
+}
+
 namespace {
 
 // Turns without progress before the driver sleeps. A waiting thread has nothing better to do; the progress
@@ -21,6 +38,11 @@ constexpr std::int64_t longest_sleep = 200'000'000;  // ns; of a bell that shoul
 constexpr std::int64_t spin_before =
     100'000;  // ns; sleeps end late, so the rest of a wait for a time is spun
 constexpr std::int64_t poll_least = 10'000, poll_most = 2'000'000, poll_share = 33;  // of the time waited
+
+// False: one is reached.
+bool watch_all(std::span<const Point> points) {
+  return std::all_of(points.begin(), points.end(), [](const Point& p) { return p.watch(); });
+}
 
 }  // namespace
 
@@ -45,8 +67,8 @@ class Engine::Driver {
   template <class Step>
   bool guarded(Step&&);
   bool progress();
-  void turn(int patience);
-  void idle(std::uint32_t key, int patience);
+  void turn(int patience, std::span<const Point> any);
+  void idle(std::uint32_t key, int patience, std::span<const Point> any);
   void tell(bool waiting);
   bool failed() const { return board_.aborted(); }
 
@@ -94,9 +116,9 @@ void Engine::Driver::wait(std::span<const Point> any) {
   while (!reached() && !failed()) {
     const std::uint32_t key = news_.key();
     if (seat_.try_lock()) {
-      while (!reached() && !failed()) turn(patience_waiting);
+      while (!reached() && !failed()) turn(patience_waiting, any);
       seat_.unlock();
-    } else if (!reached() && !failed()) {
+    } else if (watch_all(any) && !failed()) {
       news_.sleep(key);
     }
   }
@@ -113,7 +135,7 @@ void Engine::Driver::background() {
   while (!stop_.load()) {
     const std::uint32_t key = work_.key();
     if (mine() && seat_.try_lock()) {
-      while (mine()) turn(patience_background);
+      while (mine()) turn(patience_background, {});
       seat_.unlock();
       news_.ring();
       continue;
@@ -142,23 +164,25 @@ bool Engine::Driver::progress() {
   return guarded([this] { return channel_.progress(); });
 }
 
-void Engine::Driver::turn(int patience) {
+// Returns when something moved, or slept if nothing does for long; not after one of `any` is reached.
+void Engine::Driver::turn(int patience, std::span<const Point> any) {
   const std::uint32_t key = bell_.key();
   const bool arrived = progress();
   if (failed()) return;
   const bool moved = guarded([this] { return queues_.turn(); });
   if (moved) news_.ring();
-  if (!arrived && !moved) return idle(key, patience);
+  if (!arrived && !moved) return idle(key, patience, any);
   idle_turns_ = 0;
   if (told_) tell(false);
 }
 
-void Engine::Driver::idle(std::uint32_t key, int patience) {
+void Engine::Driver::idle(std::uint32_t key, int patience, std::span<const Point> any) {
   if (idle_turns_++ == 0) idle_since_ = now_ns();
   if (idle_turns_ < patience) {
     if (patience == patience_waiting && idle_turns_ % 4 == 0) sched_yield();
     return;
   }
+  if (!queues_.watch() || !watch_all(any)) return;
   const std::int64_t now = now_ns(), waited = now - idle_since_, wake = channel_.wake_at();
   if (waited > report_after && !told_) tell(true);
   const std::int64_t sleep = told_ ? longest_sleep : report_after;

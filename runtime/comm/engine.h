@@ -19,16 +19,23 @@
 
 namespace orrery::comm {
 
-// How many entries of an in-order queue have ended. Only grows; wraps.
+// How many entries of an in-order queue have ended. Only grows; wraps. Advanced by one thread at a time.
 class Counter {
  public:
-  bool reached(std::uint32_t value) const {
-    return static_cast<std::int32_t>(count_.load(std::memory_order_acquire) - value) >= 0;
-  }
-  void advance() { count_.fetch_add(1, std::memory_order_acq_rel); }
+  bool reached(std::uint32_t value) const { return distance(count_.load(), value) >= 0; }
+  // Before a sleep until `value`: the advance() that reaches it, or an earlier watched value, will say so.
+  // False: it is reached already.
+  bool watch(std::uint32_t value) const;
+  // True: a watched value is reached, whoever sleeps must look again (and watch again).
+  bool advance();
 
  private:
+  static std::int32_t distance(std::uint32_t from, std::uint32_t to) {
+    return static_cast<std::int32_t>(from - to);
+  }
+  static constexpr std::uint64_t watched = std::uint64_t{1} << 32;  // with the least value in the low half
   std::atomic<std::uint32_t> count_{0};
+  mutable std::atomic<std::uint64_t> watch_{0};
 };
 
 // An event: that a counter has reached a value.
@@ -36,6 +43,7 @@ struct Point {
   const Counter* counter = nullptr;
   std::uint32_t value = 0;
   bool reached() const { return counter->reached(value); }
+  bool watch() const { return counter->watch(value); }
 };
 
 // Start and end of a communication, now_ns().
@@ -67,7 +75,7 @@ class Engine {
   // until then.
   void wait(Point p) { wait_any({&p, 1}); }
   void wait_any(std::span<const Point>);
-  // A counter outside the engine that something waits for has advanced.
+  // A counter outside the engine has reached a watched value.
   void notify();
 
  private:

@@ -77,6 +77,17 @@ bool Queues::turn() {
   return moved;
 }
 
+bool Queues::watch() const {
+  if (any_posted_.load()) return false;
+  const auto watched = [](const Point& p) { return p.watch(); };
+  const auto blocked = [&](const Lane& lane) {
+    if (lane.entries.empty() || lane.entries.front().call) return true;
+    const std::vector<Point>& after = lane.entries.front().after;
+    return std::any_of(after.begin(), after.end(), watched);
+  };
+  return std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) { return blocked(*lane); });
+}
+
 void Queues::start(Entry& e, Scratch& scratch) {
   e.start = now_ns();
   e.call =

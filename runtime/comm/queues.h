@@ -25,6 +25,8 @@ class Queues {
 
   // Starts and resumes what can go on. True: something did.
   bool turn();
+  // Watches what must be reached before a lane's first can start. False: something is reached, or was posted.
+  bool watch() const;
   // The communication that has waited longest for a peer; its `since` is 0 if none does.
   Waiting longest_wait() const;
 

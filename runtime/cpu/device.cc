@@ -25,41 +25,43 @@ CpuDevice::CpuDevice(comm::Engine& engine, RunKernel run_kernel)
     : engine_(engine), run_kernel_(std::move(run_kernel)), thread_([this] { work(); }) {}
 
 CpuDevice::~CpuDevice() {
+  bool news = false;
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    news_.advance();
+    news = news_.advance();
   }
-  engine_.notify();
+  if (news) engine_.notify();
   thread_.join();
 }
 
 comm::Point CpuDevice::post(DeviceItem item, Stream stream) {
   Queue& queue = queues_[static_cast<std::size_t>(stream)];
   comm::Point end;
+  bool news = false;
   {
     const std::lock_guard lock(mutex_);
     queue.items.push_back(std::move(item));
     end = {&queue.ended, ++queue.posted};
-    news_.advance();
+    news = news_.advance();
     ++news_posted_;
   }
-  engine_.notify();
+  if (news) engine_.notify();
   return end;
 }
 
 void CpuDevice::drain(std::vector<comm::Point> communications) {
-  std::uint32_t key = 0;
+  bool news = false;
   {
     const std::lock_guard lock(mutex_);
     draining_ = std::move(communications);
     drain_ = true;
-    news_.advance();
+    news = news_.advance();
     ++news_posted_;
   }
-  engine_.notify();
+  if (news) engine_.notify();
   for (;;) {
-    key = drained_.key();
+    const std::uint32_t key = drained_.key();
     {
       const std::lock_guard lock(mutex_);
       if (error_) std::rethrow_exception(error_);
@@ -90,8 +92,7 @@ void CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
     const std::lock_guard lock(mutex_);
     queue.items.pop_front();
   }
-  queue.ended.advance();
-  engine_.notify();
+  if (queue.ended.advance()) engine_.notify();
 }
 
 // Drives communications until the first item of some stream may run, or something is posted.
