@@ -26,6 +26,12 @@ std::optional<Violation> Evaluator::compile(const Problem& problem, const Plan& 
                    true};
 }
 
+void Evaluator::reprice(const Problem& problem) {
+  problem_.emplace(problem);
+  memory_.clear();
+  prices_.clear();
+}
+
 namespace {
 
 // Ends in fail() if the step could last longer than simulated time reaches: all instructions one after the
@@ -88,6 +94,14 @@ Subject Evaluator::subject() const {
 Report Evaluator::report(Origin origin) {
   origin.replay = is_shared(simulation_.chosen) ? "shared" : "static";
   return make_report(subject(), std::move(origin));
+}
+
+bool same_program(const Cluster& a, const Cluster& b) {
+  if (a.groups.size() > 1 || b.groups.size() > 1) return a == b;
+  const NodeGroup &x = a.groups.front(), &y = b.groups.front();
+  return x.nodes == y.nodes && x.node.gpus == y.node.gpus && x.node.intra.kind == y.node.intra.kind &&
+         x.node.intra.per_switch == y.node.intra.per_switch && x.node.nics.count == y.node.nics.count &&
+         a.fabric == b.fabric;
 }
 
 std::size_t fullest(const std::vector<StageMemory>& stages) {

@@ -37,6 +37,10 @@ class Evaluator {
   // The rule that the plan breaks; if none, the plan is compiled and the calls below are about it. `plan` is copied.
   std::optional<Violation> compile(const Problem&, const Plan& plan, Ranks = Ranks::folded);
 
+  // The compiled plan against another problem of the same Program (same_program()): prices and memory limits change,
+  // nothing is compiled.
+  void reprice(const Problem&);
+
   // By pipeline stage, with the calibration's constants; needs no prices. Computed once a plan.
   const std::vector<StageMemory>& memory();
   // The step as if nothing were shared: the static makespan, found without a Timeline. No replay is shorter: streams
@@ -70,6 +74,10 @@ class Evaluator {
   Timeline timeline_;
   Simulation simulation_;
 };
+
+// Whether every plan has the same Program on both clusters: they differ in rates, sizes and prices at most. Clusters
+// of several groups of nodes must be equal, as a slowest group may be another one.
+bool same_program(const Cluster&, const Cluster&);
 
 // The pipeline stage with the least room, and whether it has any.
 std::size_t fullest(const std::vector<StageMemory>&);

@@ -108,6 +108,15 @@ Scenario read_scenario(const std::string& path, const Library& library) {
   return scenario;
 }
 
+Scenario read_scenario(const Json& document, const std::string& file, const Library& library) {
+  Library own = library.fresh();
+  Reader r(document, file);
+  r.schema(Library::schema(Kind::scenario));
+  Scenario scenario = read(own, r);
+  scenario.inputs = own.inputs();
+  return scenario;
+}
+
 Model find_model(Library& library, std::string_view name_or_path, const Where& by) {
   const std::string path = library.locate(Kind::model, name_or_path, by);
   return library.open_foreign(path, by, [&library](Reader r) {

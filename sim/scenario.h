@@ -55,6 +55,8 @@ struct Scenario {
 // Ends in fail() on anything that is wrong in the file or in one that it refers to. The plan is not yet checked
 // against model and cluster: violation() does.
 Scenario read_scenario(const std::string& path, const Library&);
+// The same of a document that stands, or would stand, in `file`: what is varied is a document, not a text.
+Scenario read_scenario(const Json& document, const std::string& file, const Library&);
 
 // The parts, as the command line or another file names them: a preset, or a path (with a slash or ending in .json)
 // relative to `by.file`. A model may be a config.json of Hugging Face.

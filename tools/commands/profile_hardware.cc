@@ -67,6 +67,7 @@ class ProfileHardware : public Command {
   }
 
  private:
+  // What a budget may cut off comes last: the shapes of matrix products, which are many.
   HardwareProfile measure(Session& session, const std::vector<int>& groups) const {
     HardwareProfile h;
     h.name = name_;
@@ -75,13 +76,14 @@ class ProfileHardware : public Command {
       h.memory_rate = measure_memory_rate(b);
       h.launch = measure_launch(b);
     });
-    cpu_device()(hardware_memory(),
-                 [&](Backend& b) { h.fp32 = measure_matmuls(b, DType::fp32, session.watch()); });
-    cpu_device()(hardware_memory(),
-                 [&](Backend& b) { h.bf16 = measure_matmuls(b, DType::bf16, session.watch()); });
-    if (groups.empty() || session.watch().stop()) return h;
-    h.links = measure_links(cpu_ranks(), groups, session.watch());
-    h.overlap = measure_overlap(cpu_ranks());
+    if (!groups.empty()) {
+      h.links = measure_links(cpu_ranks(), groups, session.watch());
+      h.overlap = measure_overlap(cpu_ranks());
+    }
+    for (const auto& [dtype, points] : {std::pair{DType::fp32, &h.fp32}, {DType::bf16, &h.bf16}})
+      if (!session.watch().stop())
+        cpu_device()(hardware_memory(),
+                     [&](Backend& b) { *points = measure_matmuls(b, dtype, session.watch()); });
     return h;
   }
 
