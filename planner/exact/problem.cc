@@ -1,0 +1,121 @@
+#include "planner/exact/problem.h"
+
+#include <algorithm>
+
+namespace orrery::exact {
+
+std::vector<Time> start_states(const Problem& p) {
+  std::vector<Time> x(static_cast<std::size_t>(p.states), never);
+  for (const Component& c : p.components)
+    for (int j = 0; j < c.states; ++j)
+      x[static_cast<std::size_t>(c.first + j)] = c.start[static_cast<std::size_t>(j)];
+  return x;
+}
+
+void step(const Problem& p, const std::vector<Transition>& transitions, const Time* x, Time* y) {
+  std::fill(y, y + p.states, never);
+  for (const Transition& t : transitions)
+    if (!is_never(x[t.from])) y[t.to] = std::max(y[t.to], x[t.from] + t.time);
+}
+
+Time finish(const Component& c, const Time* states) {
+  Time best = never;
+  for (int j = 0; j < c.states; ++j)
+    if (c.final[static_cast<std::size_t>(j)]) best = std::max(best, states[c.first + j]);
+  return best;
+}
+
+Values values_of(const Problem& p, const Choice& choice) {
+  Values out;
+  std::size_t at = 0;
+  std::vector<Time> y(static_cast<std::size_t>(p.states));
+  for (const int length : choice.lengths) {
+    std::vector<Time> x = start_states(p);
+    for (int i = 0; i < length; ++i, ++at) {
+      const auto& strategy =
+          p.tables[static_cast<std::size_t>(p.table_of[at])][static_cast<std::size_t>(choice.strategies[at])];
+      if (i > 0) {
+        const auto& before = p.tables[static_cast<std::size_t>(p.table_of[at - 1])]
+                                     [static_cast<std::size_t>(choice.strategies[at - 1])];
+        if (before.layout != strategy.layout) {
+          step(p, p.redistribution[static_cast<std::size_t>(before.layout * p.layouts + strategy.layout)],
+               x.data(), y.data());
+          x.swap(y);
+        }
+      }
+      step(p, strategy.transitions, x.data(), y.data());
+      x.swap(y);
+    }
+    for (const Component& c : p.components) out.push_back(finish(c, x.data()));
+  }
+  return out;
+}
+
+bool fits(const Problem& p, const Values& values) {
+  for (int u = 0; u < p.units; ++u)
+    for (const Limit& limit : p.limits[static_cast<std::size_t>(u)]) {
+      Time sum = 0;
+      for (const Term& t : limit.terms)
+        sum += t.count * values[(static_cast<std::size_t>(u + t.chunk * p.units)) * p.components.size() +
+                                static_cast<std::size_t>(t.component)];
+      if (sum > limit.limit) return false;
+    }
+  return true;
+}
+
+Time length(const Path& path, const Problem& p, const Values& values) {
+  Time sum = path.constant;
+  for (const Term& t : path.terms) {
+    const Time v = values[static_cast<std::size_t>(t.chunk) * p.components.size() +
+                          static_cast<std::size_t>(t.component)];
+    if (is_never(v)) return never;
+    sum += t.count * v;
+  }
+  return sum;
+}
+
+Time Replay::run(const Problem& p, const Values& values, Path* path) {
+  const Graph& g = p.graph;
+  const std::size_t nodes = g.first_edge.size() - 1, width = p.components.size();
+  value_.resize(nodes);
+  by_.resize(nodes);
+  const auto cost = [&](const Edge& e) {
+    return e.chunk < 0 ? e.constant
+                       : plus(e.constant, values[static_cast<std::size_t>(e.chunk) * width +
+                                                 static_cast<std::size_t>(e.component)]);
+  };
+  for (std::size_t n = 0; n < nodes; ++n) {
+    Time best = 0;
+    int by = -1;
+    for (int i = g.first_edge[n]; i < g.first_edge[n + 1]; ++i) {
+      const Edge& e = g.edges[static_cast<std::size_t>(i)];
+      const Time t = plus(e.from < 0 ? 0 : value_[static_cast<std::size_t>(e.from)], cost(e));
+      if (by < 0 ? !is_never(t) : t > best) best = t, by = i;
+    }
+    value_[n] = best;
+    by_[n] = by;
+  }
+  if (path) {
+    *path = {};
+    for (int n = static_cast<int>(nodes) - 1; n >= 0 && by_[static_cast<std::size_t>(n)] >= 0;) {
+      const Edge& e = g.edges[static_cast<std::size_t>(by_[static_cast<std::size_t>(n)])];
+      path->constant += e.constant;
+      if (e.chunk >= 0) path->terms.push_back({e.chunk, e.component, 1});
+      n = e.from;
+    }
+    std::sort(path->terms.begin(), path->terms.end());
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < path->terms.size(); ++i) {
+      const Term t = path->terms[i];
+      if (kept > 0 && path->terms[kept - 1].chunk == t.chunk &&
+          path->terms[kept - 1].component == t.component)
+        path->terms[kept - 1].count += t.count;
+      else
+        path->terms[kept++] = t;
+    }
+    path->terms.resize(kept);
+  }
+  return value_.back();
+}
+
+}  // namespace orrery::exact
