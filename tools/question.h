@@ -31,6 +31,8 @@ class QuestionFlags {
   // Throws UsageError if the flags don't make a question.
   Question read(Session&) const;
   const std::string& file() const { return file_; }
+  const std::string& plan() const { return plan_; }
+  const std::string& calibration() const { return calibration_; }
 
  private:
   Scenario from_flags(Library&) const;

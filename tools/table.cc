@@ -22,6 +22,12 @@ std::string csv_cell(const std::string& s) {
 
 }  // namespace
 
+std::string csv_line(const std::vector<std::string>& cells) {
+  std::string out;
+  for (std::size_t i = 0; i < cells.size(); ++i) out += (i ? "," : "") + csv_cell(cells[i]);
+  return out + "\r\n";
+}
+
 Table::Table(std::vector<std::string> titles) : titles_(std::move(titles)) {
   for (std::string& t : titles_) {
     right_.push_back(t.starts_with('>'));
@@ -51,13 +57,8 @@ std::string Table::text() const {
 }
 
 std::string Table::csv() const {
-  std::string out;
-  const auto line = [&](const std::vector<std::string>& cells) {
-    for (std::size_t i = 0; i < cells.size(); ++i) out += (i ? "," : "") + csv_cell(cells[i]);
-    out += "\r\n";
-  };
-  line(titles_);
-  for (const auto& row : rows_) line(row);
+  std::string out = csv_line(titles_);
+  for (const auto& row : rows_) out += csv_line(row);
   return out;
 }
 

@@ -5,6 +5,9 @@
 
 namespace orrery {
 
+// One line of a CSV file (RFC 4180), with its end.
+std::string csv_line(const std::vector<std::string>& cells);
+
 class Table {
  public:
   // A title that starts with '>' is set to the right, without it.

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "sim/base/units.h"
+
 namespace orrery {
 namespace {
 
@@ -58,9 +60,18 @@ void TerminalWatch::progress(std::size_t done, std::size_t total, std::string_vi
   const std::lock_guard lock(mutex_);
   if (seconds_since(last_) < (terminal_ ? terminal_interval : log_interval)) return;
   last_ = Clock::now();
-  std::fprintf(stderr, terminal_ ? "\r\033[K%.*s %zu of %zu" : "%.*s %zu of %zu\n", static_cast<int>(what.size()),
-               what.data(), done, total);
+  const std::string left = time_left(done, total);
+  std::fprintf(stderr, terminal_ ? "\r\033[K%.*s %zu of %zu%s" : "%.*s %zu of %zu%s\n", static_cast<int>(what.size()),
+               what.data(), done, total, left.c_str());
   line_open_ = terminal_;
+}
+
+// At the pace so far; nothing in the first seconds, when nobody knows.
+std::string TerminalWatch::time_left(std::size_t done, std::size_t total) const {
+  constexpr double warm_up = 2;
+  const double passed = seconds_since(started_);
+  if (done == 0 || done >= total || passed < warm_up) return {};
+  return ", about " + text(Seconds{passed / static_cast<double>(done) * static_cast<double>(total - done)}) + " left";
 }
 
 void TerminalWatch::clear_line() {

@@ -3,6 +3,8 @@
 #pragma once
 #include <chrono>
 #include <mutex>
+#include <string>
+#include <string_view>
 
 #include "sim/base/interfaces.h"
 
@@ -29,6 +31,7 @@ class TerminalWatch : public Watch {
  private:
   using Clock = std::chrono::steady_clock;
   double seconds_since(Clock::time_point then) const;
+  std::string time_left(std::size_t done, std::size_t total) const;
   void clear_line();
 
   Clock::time_point started_, last_;

@@ -1,8 +1,9 @@
-// Pictures: of one step (the pipeline by stage over time, and the memory of each stage under it) and of an
-// accuracy check (predicted against measured). SVG of our own with an explicit background, so that it reads
+// Pictures: of one step (the pipeline by stage over time, and the memory of each stage under it), of an accuracy
+// check (predicted against measured), and of what-ifs (one measure against another, and what each knob turns). SVG of our own with an explicit background, so that it reads
 // the same in light and dark pages; colours of Okabe and Ito, told apart without colour by patterns, shapes
 // and labels.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 
@@ -28,5 +29,27 @@ struct ScatterLabels {
 };
 // Logarithmic axes, the line of equality and the band of 5 % around it; per source the mean absolute error.
 std::string scatter_svg(std::span<const ScatterPoint>, const ScatterLabels& = {}, const PictureOptions& = {});
+
+// One point of a what-if. Both values positive.
+struct FrontPoint {
+  std::string series;   // colour and shape: a device
+  std::string label;    // beside the mark: how many
+  std::string tip;      // the whole setting
+  double x = 0, y = 0;
+  bool front = false;   // no other point beats it in both
+};
+struct FrontLabels {
+  std::string title, x, y;
+};
+// Logarithmic axes; points of the front are ringed, labelled and joined.
+std::string front_svg(std::span<const FrontPoint>, const FrontLabels&, const PictureOptions& = {});
+
+// A knob turned down and up: the relative change of the result; nothing where there is none.
+struct TornadoBar {
+  std::string name;
+  std::optional<double> less, more;
+};
+// Bars about zero in the order given, the two directions told apart by stripes.
+std::string tornado_svg(std::span<const TornadoBar>, const std::string& title, const PictureOptions& = {});
 
 }  // namespace orrery

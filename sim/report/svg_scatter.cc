@@ -5,35 +5,13 @@
 #include "sim/base/math.h"
 #include "sim/report/format.h"
 #include "sim/report/svg.h"
+#include "sim/report/svg_marks.h"
 #include "sim/report/svg_writer.h"
 
 namespace orrery {
 namespace {
 
 using namespace report;
-
-constexpr std::string_view colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                       "#e69f00", "#56b4e9", "#000000", "#7a4fa3"};
-constexpr std::size_t color_count = 8, shape_count = 5;
-
-// A mark about (x, y): circle, square, triangle, diamond, cross.
-std::string mark(std::size_t shape, double x, double y) {
-  const auto at = [&](double dx, double dy) {
-    return SvgWriter::number(x + dx) + " " + SvgWriter::number(y + dy);
-  };
-  switch (shape % shape_count) {
-    case 0:
-      return "M" + at(-4, 0) + "a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z";
-    case 1:
-      return "M" + at(-3.5, -3.5) + "h7v7h-7z";
-    case 2:
-      return "M" + at(0, -4.5) + "L" + at(4.5, 3.5) + "L" + at(-4.5, 3.5) + "z";
-    case 3:
-      return "M" + at(0, -5) + "L" + at(5, 0) + "L" + at(0, 5) + "L" + at(-5, 0) + "z";
-    default:
-      return "M" + at(-4, -1) + "h3v-3h2v3h3v2h-3v3h-2v-3h-3z";
-  }
-}
 
 struct Source {
   std::string name;
@@ -62,7 +40,7 @@ class Scatter {
     frame();
     for (const ScatterPoint& p : points_) {
       const std::size_t s = source(p.source);
-      out_.path(mark(s, x(p.measured), y(p.predicted)), colors[s % color_count], paper);
+      out_.path(series_mark(s, x(p.measured), y(p.predicted)), series_color(s), paper);
     }
     legend();
     return out_.take();
@@ -114,8 +92,8 @@ class Scatter {
     out_.path("M" + point(left_edge, top_edge) + "h" + SvgWriter::number(size_) + "v" +
                   SvgWriter::number(size_) + "h-" + SvgWriter::number(size_) + "z",
               "none", ink);
-    for (const double v : ticks()) {
-      const std::string label = v >= 1 ? grouped(static_cast<std::int64_t>(v + 0.5)) : SvgWriter::number(v);
+    for (const double v : log_ticks(low_, high_)) {
+      const std::string label = tick_label(v);
       out_.line(x(v), top_edge + size_, x(v), top_edge + size_ + 5, ink);
       out_.text(x(v), top_edge + size_ + 19, label, 11, Anchor::middle);
       out_.line(left_edge - 5, y(v), left_edge, y(v), ink);
@@ -127,22 +105,11 @@ class Scatter {
     out_.text(left_edge + 0.9 * size_ + 4, top_edge + 0.1 * size_ + 30, "+-5 %", 11, Anchor::start, faint);
   }
 
-  // 1, 2 and 5 times powers of ten; of many decades the powers alone.
-  std::vector<double> ticks() const {
-    const bool many = high_ / low_ > 2000;
-    std::vector<double> out;
-    for (double decade = 1e-6; decade < high_; decade *= 10)
-      for (const double digit : {1.0, 2.0, 5.0})
-        if (decade * digit >= low_ && decade * digit <= high_ && (digit == 1 || !many))
-          out.push_back(decade * digit);
-    return out;
-  }
-
   void legend() {
     double at = top_edge + 10;
     const double x0 = left_edge + size_ + 28;
     for (std::size_t s = 0; s < sources_.size(); ++s, at += 20) {
-      out_.path(mark(s, x0, at), colors[s % color_count], paper);
+      out_.path(series_mark(s, x0, at), series_color(s), paper);
       const double mean = sources_[s].error / static_cast<double>(sources_[s].points);
       out_.text(x0 + 12, at + 4,
                 sources_[s].name + " (" + std::to_string(sources_[s].points) +

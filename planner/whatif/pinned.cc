@@ -1,0 +1,50 @@
+#include "planner/whatif/pinned.h"
+
+#include "sim/base/units.h"
+
+namespace orrery {
+namespace {
+
+std::string shortage(const std::vector<StageMemory>& memory) {
+  const std::size_t stage = fullest(memory);
+  return "stage " + std::to_string(stage) + " short by " + text(memory[stage].peak - memory[stage].limit);
+}
+
+}  // namespace
+
+bool Pinned::is_of(const Scenario& s, const Plan& plan) const {
+  return of_ && of_->plan == plan && of_->model == s.model && of_->training == s.training &&
+         same_program(of_->cluster, s.cluster);
+}
+
+const Topology& Pinned::topology_of(const Cluster& cluster) {
+  if (!topology_ || !(wired_ == cluster)) {
+    topology_.emplace(cluster);
+    wired_ = cluster;
+  }
+  return *topology_;
+}
+
+Answer Pinned::ask(const Scenario& s, const Calibration& calibration, const Plan& plan, Replay replay) {
+  const bool fixed = replay == Replay::static_only;
+  // Static replay asks nothing of the links.
+  const Topology& topology = fixed && topology_ ? *topology_ : topology_of(s.cluster);
+  const Problem problem{s.model, s.cluster, s.training, calibration, topology};
+  if (is_of(s, plan)) {
+    evaluator_.reprice(problem);
+  } else {
+    of_.reset();
+    if (const auto broken = evaluator_.compile(problem, plan))
+      return no_answer(s, broken->unsupported ? Outcome::unsupported : Outcome::illegal, broken->message);
+    of_ = Compiled{s.model, s.training, s.cluster, plan};
+    ++compiled_;
+  }
+  const std::vector<StageMemory>& memory = evaluator_.memory();
+  if (!fits(memory, s.objective.memory_at_most)) return no_answer(s, Outcome::memory, shortage(memory));
+  const Bytes peak = memory[fullest(memory)].peak;
+  if (fixed) return answer_of(s, calibration, plan, evaluator_.bound(), peak, false);
+  const Simulation& step = evaluator_.simulate(replay);
+  return answer_of(s, calibration, plan, step.makespan, peak, is_shared(step.chosen));
+}
+
+}  // namespace orrery

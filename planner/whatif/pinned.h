@@ -1,0 +1,37 @@
+// One plan at many points: compiled where model, batch or the shape of the cluster change, repriced
+// elsewhere.
+#pragma once
+#include <optional>
+
+#include "planner/whatif/answer.h"
+#include "sim/evaluate.h"
+#include "sim/scenario.h"
+
+namespace orrery {
+
+// Thread-compatible: one a thread.
+class Pinned {
+ public:
+  // Ends in fail() when something can't be priced. With Replay::static_only no Timeline is made.
+  Answer ask(const Scenario&, const Calibration&, const Plan&, Replay = Replay::automatic);
+  std::size_t compiled() const { return compiled_; }  // how often
+
+ private:
+  // What the Evaluator's Program is of.
+  struct Compiled {
+    Model model;
+    Training training;
+    Cluster cluster;
+    Plan plan;
+  };
+  bool is_of(const Scenario&, const Plan&) const;
+  const Topology& topology_of(const Cluster&);
+
+  Evaluator evaluator_;
+  std::optional<Compiled> of_;
+  std::optional<Topology> topology_;
+  Cluster wired_;  // that topology_ is of
+  std::size_t compiled_ = 0;
+};
+
+}  // namespace orrery

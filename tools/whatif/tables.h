@@ -1,0 +1,23 @@
+// What people read of a what-if: the table of points with the Pareto front marked, the tornado, shadow
+// prices.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "planner/whatif/hardware.h"
+#include "planner/whatif/variants.h"
+#include "tools/table.h"
+
+namespace orrery {
+
+// `points`: of the grid, that the answers are of. `front`: answers to mark; empty: no column for it.
+Table points_table(const Grid&, std::span<const std::size_t> points, std::span<const Answer>,
+                   std::span<const std::size_t> front);
+Table tornado_table(std::span<const Effect>, const Answer& base);
+Table shadow_table(std::span<const ShadowPrice>, const Scenario&);
+
+// "cluster.nodes 8, bandwidth 200 Gb/s": the setting of a point by the last names of its paths.
+std::string setting(const Grid&, std::size_t point);
+
+}  // namespace orrery
