@@ -55,15 +55,15 @@ void read_collectives(const ProfileFiles& files, Profile& p) {
         missing(files.collectives, "times of " + std::to_string(ranks) + " ranks for two sizes at least");
       latency.fit = fit(latency.points);
     }
-  bool estimated = false;
+  std::string estimated;
   for (const auto& [n, bandwidth] : p.adjacent) {
     if (n > p.gpus() || p.all_gather.count(n)) continue;
-    const double share = static_cast<double>(n - 1) / n;
-    p.all_gather[n].fit = {share / bandwidth, 0};  // as the model prices gradients
-    estimated = estimated || p.activation.count(n);
+    p.all_gather[n].fit = {static_cast<double>(n - 1) / n / bandwidth, 0};  // as the model prices gradients
+    if (p.activation.count(n)) estimated += (estimated.empty() ? "" : ", ") + std::to_string(n);
   }
-  if (estimated)
-    p.notes.push_back("no sp_time file has every group: all-gathers of the others by all-reduce bandwidth");
+  if (!estimated.empty())
+    p.notes.push_back("no times of collectives in groups of " + estimated +
+                      ": all-gathers by all-reduce bandwidth, and no Ulysses parallelism");
 }
 
 // Galvatron's "batch" mode fits a line through at least 8 batch sizes, its "static" mode takes one time a

@@ -1,6 +1,7 @@
 #include "planner/galvatron/strategy_file.h"
 
 #include <charconv>
+#include <numeric>
 #include <string>
 
 #include "sim/base/reader.h"
@@ -42,6 +43,27 @@ Strategy strategy(const Reader& file, std::string_view key, int gpus, int split,
   return s;
 }
 
+Division read_division(const Reader& r, const Profile& profile, std::int64_t batch) {
+  constexpr std::int64_t most = 1'000'000;
+  const Division out{.batch = r.integer_or("global_bsz", batch, 1, most),
+                     .micro_batches = r.integer_or("chunks", 1, 1, most),
+                     .stages = static_cast<int>(r.integer("pp_deg", 1, profile.gpus()))};
+  if (profile.gpus() % out.stages != 0)
+    r.fail_at("pp_deg", "stages that divide " + std::to_string(profile.gpus()) + " GPUs");
+  if (out.stages > 1 && !profile.messages.count(out.stages))
+    r.fail_at("pp_deg", "a pipeline whose messages were profiled");
+  if (out.micro_batches < out.stages) r.fail_at("chunks", "a micro-batch for every stage at least");
+  return out;
+}
+
+std::vector<int> read_cuts(const Reader& r, int layers, int stages) {
+  if (!r.has("pp_division")) return even_cuts(layers, stages);
+  std::vector<int> cuts = numbers(r, "pp_division", static_cast<std::size_t>(stages), 1, layers);
+  if (std::accumulate(cuts.begin(), cuts.end(), 0) != layers)
+    r.fail_at("pp_division", std::to_string(layers) + " layers together");
+  return cuts;
+}
+
 }  // namespace
 
 Json write_strategy(const Plan& plan, int gpus) {
@@ -66,37 +88,32 @@ Json write_strategy(const Plan& plan, int gpus) {
        {"embed_sdp", flag(plan.beside.sharding == Sharding::zero3)}});
 }
 
-Plan read_strategy(const Json& document, std::string_view file, const Profile& profile, std::int64_t batch) {
+Plan read_strategy(const Json& document, std::string_view file, const CostModel& model, std::int64_t batch) {
   const Reader r(document, file);
+  const Profile& profile = model.profile();
   const auto layers = static_cast<std::size_t>(profile.layers);
-  constexpr std::int64_t most = 1'000'000;
-  Plan plan;
-  plan.division = {.batch = r.integer_or("global_bsz", batch, 1, most),
-                   .micro_batches = r.integer_or("chunks", 1, 1, most),
-                   .stages = static_cast<int>(r.integer("pp_deg", 1, profile.gpus()))};
-  if (profile.gpus() % plan.division.stages != 0)
-    r.fail_at("pp_deg", "stages that divide " + std::to_string(profile.gpus()) + " GPUs");
+  Plan plan{read_division(r, profile, batch), {}, {}, {}};
   const int gpus = profile.gpus() / plan.division.stages;
   const auto flags = [&](std::string_view key) {
     return r.has(key) ? numbers(r, key, layers, 0, 1) : std::vector<int>(layers, 0);
   };
+  const auto check = [&](std::string_view key, const Strategy& s, bool known) {
+    if (!known) r.fail_at(key, "degrees that were profiled");
+    if (s.dp > plan.division.batch / plan.division.micro_batches)
+      r.fail_at(key, "a sequence of each micro-batch for every data-parallel rank");
+  };
   const std::vector<int> splits = numbers(r, "tp_sizes_enc", layers, 1, gpus), zero3 = flags("dp_types_enc"),
                          ulysses = flags("use_sp"), recompute = flags("checkpoint");
   for (std::size_t i = 0; i < layers; ++i) {
-    plan.layers.push_back(strategy(r, "tp_sizes_enc", gpus, splits[i], ulysses[i] == 1, zero3[i] == 1));
-    plan.layers.back().recompute = recompute[i] == 1;
+    Strategy s = strategy(r, "tp_sizes_enc", gpus, splits[i], ulysses[i] == 1, zero3[i] == 1);
+    s.recompute = recompute[i] == 1;
+    check("tp_sizes_enc", s, model.knows_layer(s));
+    plan.layers.push_back(s);
   }
   plan.beside = strategy(r, "vtp", gpus, static_cast<int>(r.integer_or("vtp", 1, 1, gpus)),
                          r.integer_or("vsp", 0, 0, 1) == 1, r.integer_or("embed_sdp", 0, 0, 1) == 1);
-  plan.cuts = r.has("pp_division") ? numbers(r, "pp_division", static_cast<std::size_t>(plan.division.stages),
-                                             1, profile.layers)
-                                   : even_cuts(profile.layers, plan.division.stages);
-  int held = 0;
-  for (const int n : plan.cuts) held += n;
-  if (held != profile.layers)
-    r.fail_at("pp_division", "stages of " + std::to_string(profile.layers) + " layers together");
-  if (plan.division.micro_batches < plan.division.stages)
-    r.fail_at("chunks", "micro-batches for every stage");
+  check("vtp", plan.beside, model.knows_beside(plan.beside, plan.division.stages));
+  plan.cuts = read_cuts(r, profile.layers, plan.division.stages);
   return plan;
 }
 

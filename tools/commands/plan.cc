@@ -1,6 +1,7 @@
 // orrery plan: the best plans for a scenario, why, and what was rejected by how much.
 #include "planner/search.h"
 #include "sim/plan/read.h"
+#include "tools/commands/plan_galvatron.h"
 #include "tools/errors.h"
 #include "tools/plan_text.h"
 #include "tools/question.h"
@@ -22,10 +23,12 @@ class PlanCommand : public Command {
     out.push_back({"--budget", "SECONDS", "stop after this long with the best so far", &budget_});
     out.push_back({"--rejected", "N", "rejected plans to show (default 5); --json has all", &rejected_});
     out.push_back({"--save", "FILE", "write the best plan as a plan file", &save_});
+    for (Flag& flag : galvatron_.flags()) out.push_back(std::move(flag));
     return out;
   }
 
   int run(Session& session) override {
+    if (galvatron_.asked()) return galvatron_.run(session, flags());
     Question q = question_.read(session);
     if (top_ < 0 || top_ > 1000) throw UsageError("--top takes 1 to 1000, not " + std::to_string(top_));
     if (rejected_ < 0) throw UsageError("--rejected takes 0 or more, not " + std::to_string(rejected_));
@@ -51,6 +54,7 @@ class PlanCommand : public Command {
   }
 
   QuestionFlags question_;
+  GalvatronPlan galvatron_;
   int top_ = 0, rejected_ = 5;
   double budget_ = 0;
   std::string save_;
