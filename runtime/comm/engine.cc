@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "runtime/comm/queues.h"
@@ -59,16 +60,25 @@ class Engine::Driver {
 
   Queues& queues() { return queues_; }
   void posted();
-  void wait(std::span<const Point>);
+  bool wait(std::span<const Point>);
+  void notify_waiting() { news_.ring(); }
   void notify();
 
  private:
+  struct Nap {  // on the bell
+    std::uint32_t key = 0;
+    std::int64_t nanoseconds = 0;
+  };
+  struct Watch {            // what a thread that drove has left behind
+    std::uint32_t key = 0;  // of the bell
+    Queues::State state = Queues::State::ready;
+  };
   void background();
   template <class Step>
   bool guarded(Step&&);
   bool progress();
-  void turn(int patience, std::span<const Point> any);
-  void idle(std::uint32_t key, int patience, std::span<const Point> any);
+  std::optional<Nap> turn(int patience, std::span<const Point> any);
+  std::optional<Nap> idle(std::uint32_t key, int patience, std::span<const Point> any);
   void tell(bool waiting);
   bool failed() const { return board_.aborted(); }
 
@@ -78,7 +88,7 @@ class Engine::Driver {
   Board& board_;
   Queues queues_;
   std::mutex seat_;  // the driver's
-  Bell work_;        // wakes the progress thread
+  Bell work_;        // wakes the progress thread if it does not sleep on the bell
   Bell news_;        // wakes waiting threads that do not drive: a counter advanced, or the seat is free
   std::atomic<std::uint32_t> waiting_{0};
   std::atomic<bool> stop_{false};
@@ -102,32 +112,41 @@ void Engine::Driver::posted() {
 }
 
 void Engine::Driver::notify() {
-  bell_.ring();
-  news_.ring();
+  notify_waiting();
+  posted();
 }
 
-void Engine::Driver::wait(std::span<const Point> any) {
+bool Engine::Driver::wait(std::span<const Point> any) {
   const auto reached = [any] {
     return std::any_of(any.begin(), any.end(), [](const Point& p) { return p.reached(); });
   };
-  if (reached()) return;
+  if (reached()) return false;
   waiting_.fetch_add(1);
-  bell_.ring();  // the progress thread leaves its seat
+  Watch left;
   while (!reached() && !failed()) {
     const std::uint32_t key = news_.key();
     if (seat_.try_lock()) {
-      while (!reached() && !failed()) turn(patience_waiting, any);
+      while (!reached() && !failed())
+        if (const std::optional<Nap> nap = turn(patience_waiting, any))
+          bell_.sleep(nap->key, nap->nanoseconds);
+      left = {bell_.key(), queues_.look()};
       seat_.unlock();
-    } else if (watch_all(any) && !failed()) {
-      news_.sleep(key);
+    } else {
+      left = {};
+      bell_.ring();  // whoever drives looks again, on behalf of this thread too
+      if (watch_all(any) && !failed()) news_.sleep(key);
     }
   }
   const bool last = waiting_.fetch_sub(1) == 1;
   news_.ring();
-  if (last && !queues_.empty()) work_.ring();
+  // Nobody need drive while all that is queued waits for watched counters of this rank.
+  const bool at_rest = left.state == Queues::State::blocked && left.key == bell_.key();
+  if (last && !at_rest && !queues_.empty()) posted();
   if (!reached()) throw DeviceError(board_.reason());
+  return true;
 }
 
+// Never sleeps in the seat, so that a thread that waits finds it free.
 void Engine::Driver::background() {
   prctl(PR_SET_TIMERSLACK, 1000UL);  // ns
   const std::int64_t attend = channel_.attend_every();
@@ -135,9 +154,11 @@ void Engine::Driver::background() {
   while (!stop_.load()) {
     const std::uint32_t key = work_.key();
     if (mine() && seat_.try_lock()) {
-      while (mine()) turn(patience_background, {});
+      std::optional<Nap> nap;
+      while (mine() && !nap) nap = turn(patience_background, {});
       seat_.unlock();
       news_.ring();
+      if (nap) bell_.sleep(nap->key, nap->nanoseconds);
       continue;
     }
     work_.sleep(key, attend == Channel::never ? -1 : attend);
@@ -164,35 +185,35 @@ bool Engine::Driver::progress() {
   return guarded([this] { return channel_.progress(); });
 }
 
-// Returns when something moved, or slept if nothing does for long; not after one of `any` is reached.
-void Engine::Driver::turn(int patience, std::span<const Point> any) {
+// Does what can be done. Says how long to sleep if nothing could for `patience` turns, and none of `any` is
+// reached.
+std::optional<Engine::Driver::Nap> Engine::Driver::turn(int patience, std::span<const Point> any) {
   const std::uint32_t key = bell_.key();
   const bool arrived = progress();
-  if (failed()) return;
+  if (failed()) return {};
   const bool moved = guarded([this] { return queues_.turn(); });
   if (moved) news_.ring();
   if (!arrived && !moved) return idle(key, patience, any);
   idle_turns_ = 0;
   if (told_) tell(false);
+  return {};
 }
 
-void Engine::Driver::idle(std::uint32_t key, int patience, std::span<const Point> any) {
+std::optional<Engine::Driver::Nap> Engine::Driver::idle(std::uint32_t key, int patience,
+                                                        std::span<const Point> any) {
   if (idle_turns_++ == 0) idle_since_ = now_ns();
   if (idle_turns_ < patience) {
     if (patience == patience_waiting && idle_turns_ % 4 == 0) sched_yield();
-    return;
+    return {};
   }
-  if (!queues_.watch() || !watch_all(any)) return;
+  if (queues_.look() == Queues::State::ready || !watch_all(any)) return {};
   const std::int64_t now = now_ns(), waited = now - idle_since_, wake = channel_.wake_at();
   if (waited > report_after && !told_) tell(true);
   const std::int64_t sleep = told_ ? longest_sleep : report_after;
-  if (wake == Channel::must_poll) {
-    bell_.sleep(key, std::clamp(waited / poll_share, poll_least, poll_most));
-  } else if (wake == Channel::never) {
-    bell_.sleep(key, sleep);
-  } else if (wake - now > spin_before) {
-    bell_.sleep(key, std::min(sleep, wake - now - spin_before));
-  }
+  if (wake == Channel::must_poll) return Nap{key, std::clamp(waited / poll_share, poll_least, poll_most)};
+  if (wake == Channel::never) return Nap{key, sleep};
+  if (wake - now > spin_before) return Nap{key, std::min(sleep, wake - now - spin_before)};
+  return {};
 }
 
 void Engine::Driver::tell(bool waiting) {
@@ -218,7 +239,8 @@ Point Engine::post(const Communication& c, Stream lane, std::span<const Point> a
 
 void Engine::run(const Communication& c, Stream lane) { wait(driver_->queues().post(c, lane, {}, nullptr)); }
 
-void Engine::wait_any(std::span<const Point> points) { driver_->wait(points); }
+bool Engine::wait_any(std::span<const Point> points) { return driver_->wait(points); }
+void Engine::notify_waiting() { driver_->notify_waiting(); }
 void Engine::notify() { driver_->notify(); }
 
 }  // namespace orrery::comm

@@ -72,11 +72,13 @@ class Engine {
   void run(const Communication&, Stream lane);
 
   // Returns when the point, or one of the points, is reached. The thread may be made to drive the engine
-  // until then.
+  // until then. False: that was so already, and the engine did not look at its counters.
   void wait(Point p) { wait_any({&p, 1}); }
-  void wait_any(std::span<const Point>);
+  bool wait_any(std::span<const Point>);
   // A counter outside the engine has reached a watched value.
   void notify();
+  // The same, for threads that wait, if the caller is about to wait_any(): its turns do the rest.
+  void notify_waiting();
 
  private:
   class Driver;

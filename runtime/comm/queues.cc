@@ -77,15 +77,19 @@ bool Queues::turn() {
   return moved;
 }
 
-bool Queues::watch() const {
-  if (any_posted_.load()) return false;
-  const auto watched = [](const Point& p) { return p.watch(); };
-  const auto blocked = [&](const Lane& lane) {
-    if (lane.entries.empty() || lane.entries.front().call) return true;
-    const std::vector<Point>& after = lane.entries.front().after;
-    return std::any_of(after.begin(), after.end(), watched);
-  };
-  return std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) { return blocked(*lane); });
+Queues::State Queues::look() const {
+  if (any_posted_.load()) return State::ready;
+  State state = State::blocked;
+  for (const auto& lane : lanes_) {
+    if (lane->entries.empty()) continue;
+    const Entry& e = lane->entries.front();
+    if (e.call) {
+      state = State::under_way;
+    } else if (std::none_of(e.after.begin(), e.after.end(), [](const Point& p) { return p.watch(); })) {
+      return State::ready;
+    }
+  }
+  return state;
 }
 
 void Queues::start(Entry& e, Scratch& scratch) {

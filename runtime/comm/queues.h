@@ -25,8 +25,10 @@ class Queues {
 
   // Starts and resumes what can go on. True: something did.
   bool turn();
-  // Watches what must be reached before a lane's first can start. False: something is reached, or was posted.
-  bool watch() const;
+  // ready: something may go on. blocked: all that is queued waits for counters, which are now watched.
+  // under_way: so do some lanes; the others wait for peers.
+  enum class State : std::uint8_t { ready, blocked, under_way };
+  State look() const;
   // The communication that has waited longest for a peer; its `since` is 0 if none does.
   Waiting longest_wait() const;
 

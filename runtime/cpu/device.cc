@@ -79,7 +79,8 @@ CpuDevice::Ready CpuDevice::next() {
   return {};
 }
 
-void CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
+// True: something waits for its end.
+bool CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
   if (item.times) item.times->start = comm::now_ns();
   if (const auto* kernel = std::get_if<Kernel>(&item.what)) {
     run_kernel_(*kernel, workspace_);
@@ -92,31 +93,32 @@ void CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
     const std::lock_guard lock(mutex_);
     queue.items.pop_front();
   }
-  if (queue.ended.advance()) engine_.notify();
+  return queue.ended.advance();
 }
 
-// Drives communications until the first item of some stream may run, or something is posted.
-void CpuDevice::wait_for_news() {
+// Drives communications until the first item of some stream may run, or something is posted. False: that was
+// so already.
+bool CpuDevice::wait_for_news() {
   std::vector<comm::Point> any;
   {
     const std::lock_guard lock(mutex_);
     if (news_seen_ != news_posted_) {
       news_seen_ = news_posted_;
-      return;
+      return false;
     }
-    if (drain_ && idle()) return;
+    if (drain_ && idle()) return false;
     any.push_back({&news_, news_seen_ + 1});
     for (const Queue& queue : queues_) {
       if (queue.items.empty()) continue;
       const auto& after = queue.items.front().after;
       const auto open = std::find_if_not(after.begin(), after.end(), reached);
-      if (open == after.end()) return;
+      if (open == after.end()) return false;
       any.push_back(*open);
     }
     for (const comm::Point& p : draining_)
       if (!p.reached()) any.push_back(p);
   }
-  engine_.wait_any(any);
+  return engine_.wait_any(any);
 }
 
 bool CpuDevice::idle() const {
@@ -134,10 +136,13 @@ void CpuDevice::finish() {
 
 void CpuDevice::work() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), compute_niceness);
+  bool untold = false;  // the engine, that an end is reached for which a communication may wait
   try {
     for (;;) {
       if (const Ready first = next(); first.item) {
-        run_first(*first.queue, *first.item);
+        if (untold) engine_.notify();
+        untold = run_first(*first.queue, *first.item);
+        if (untold) engine_.notify_waiting();
         continue;
       }
       finish();
@@ -145,7 +150,7 @@ void CpuDevice::work() {
         const std::lock_guard lock(mutex_);
         if (stop_) return;
       }
-      wait_for_news();
+      if (wait_for_news()) untold = false;
     }
   } catch (const DeviceError&) {
     const std::lock_guard lock(mutex_);

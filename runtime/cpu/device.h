@@ -55,8 +55,8 @@ class CpuDevice {
     const DeviceItem* item = nullptr;  // stays where it is while others are queued
   };
   Ready next();
-  void run_first(Queue&, const DeviceItem&);
-  void wait_for_news();
+  bool run_first(Queue&, const DeviceItem&);
+  bool wait_for_news();
   bool idle() const;  // requires the mutex
   void finish();
 

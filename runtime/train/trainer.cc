@@ -98,7 +98,8 @@ StepReport Trainer::step() {
   world_.barrier();
   StepReport report;
   report.step = step_;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  report.seconds = world_.sum(world_.rank() == 0 ? seconds : 0);  // all choose the same median step
   if (measured) measured_.seconds.push_back(report.seconds);
   report.loss = world_.sum(result.loss_sum) / (static_cast<double>(setup_.training.global_batch) *
                                                static_cast<double>(setup_.training.sequence));
