@@ -95,20 +95,67 @@ TEST(Arena, NoTwoUsesRace) {
   }
 }
 
-// Live bytes never exceed the arena, and packing loses little where activations dominate.
+// What may end later than in order of ids: messages that nothing has waited for, and gradients that are being
+// reduced while the next pass runs.
+std::int64_t under_way(const Program& p, std::uint32_t team) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::int64_t> bytes;  // by virtual stage and home
+  for (std::uint32_t c = 0; c < p.call_count(); ++c) {
+    const Call& call = p.calls[c];
+    const Block& block = p.blocks[call.block];
+    if (block.slots > 1 || p.call_teams[call.first_team] != team) continue;
+    for (std::uint32_t b = 0; b < block.buffers; ++b) {
+      const BlockBuffer& buffer = p.block_buffers[block.first_buffer + b];
+      const Buffer& what = p.buffers[buffer.buffer];
+      const std::int64_t places = buffer.place == Place::fixed ? 1 : 2;
+      if (what.lifetime == Lifetime::message || what.name == "unreduced gradients")
+        bytes[{call.virtual_stage + buffer.stage_offset, buffer.home}] = places * what.bytes().v;
+    }
+  }
+  std::int64_t all = 0;
+  for (const auto& [home, of_home] : bytes) all += of_home;
+  return all;
+}
+
+// Not less than the ledger's peak, and little more than it and what is under way.
 TEST(Arena, HoldsTheLedgersPeak) {
-  for (const testing::Case& c : testing::cases(67)) {
+  double sum = 0, worst = 0, count = 0;
+  for (const testing::Case& c : testing::cases(7)) {
     const Program p = compile(c.model, c.cluster, c.training, c.plan);
     const auto l = ledgers(p);
-    for (std::uint32_t team = 0; team < p.teams.size(); ++team)
-      EXPECT_GE(lay_out(p, team).size(), l[team].peak) << c.name;
+    for (std::uint32_t team = 0; team < p.teams.size(); ++team, ++count) {
+      const std::int64_t size = lay_out(p, team).size().v, peak = l[team].peak.v;
+      EXPECT_GE(size, peak) << c.name;
+      EXPECT_LE(static_cast<double>(size), 1.05 * static_cast<double>(peak + under_way(p, team))) << c.name;
+      const double excess = static_cast<double>(size) / static_cast<double>(peak) - 1;
+      sum += excess;
+      if (c.plan.layers.front().zero < Zero::gradients) worst = std::max(worst, excess);
+    }
   }
-  const Program p = compile(testing::gpt(24, 1024, 16), testing::cluster(8), testing::training(2048, 16),
-                            testing::plan({.tp = 2, .pp = 4}));
-  const auto l = ledgers(p);
-  for (std::uint32_t team = 0; team < 4; ++team)
-    EXPECT_LT(static_cast<double>(lay_out(p, team).size().v), 1.1 * static_cast<double>(l[team].peak.v))
-        << team;
+  EXPECT_LT(sum / count, 0.03);
+  EXPECT_LT(worst, 0.06);  // without gradients under way
+}
+
+// One rank, one micro-batch: nothing is under way, and nothing is lost but the alignment of persistent
+// buffers.
+TEST(Arena, IsThePeakOfOneRank) {
+  const Model models[] = {testing::gpt(24, 1024, 16), testing::llama(32, 4096, 32, 32, 11008)};
+  for (const Model& model : models)
+    for (const Recompute recompute : {Recompute::none, Recompute::full}) {
+      const Program p = compile(model, testing::cluster(1), testing::training(2048, 1),
+                                testing::plan({}, Zero::none, recompute));
+      const std::int64_t lost = lay_out(p, 0).size().v - ledgers(p)[0].peak.v;
+      EXPECT_LE(lost, static_cast<std::int64_t>(p.persistents.size()) * Arena::alignment) << model.name;
+    }
+}
+
+// Not each virtual stage its own most stashes: they have them at different times.
+TEST(Arena, StashesOfVirtualStagesShare) {
+  Plan plan = testing::plan({.pp = 2, .chunks = 4});
+  const Program p =
+      compile(testing::gpt(16, 512, 8, 512), testing::cluster(2), testing::training(512, 32), plan);
+  for (std::uint32_t team = 0; team < 2; ++team)
+    EXPECT_LT(static_cast<double>(lay_out(p, team).size().v),
+              1.03 * static_cast<double>(ledgers(p)[team].peak.v));
 }
 
 }  // namespace
