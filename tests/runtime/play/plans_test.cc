@@ -1,9 +1,14 @@
-// What the drawn plans cover.
+// What the drawn plans cover, and the memory they take.
 #include "tests/runtime/play/plans.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+
+#include "sim/program/arena.h"
+#include "sim/program/compile.h"
+#include "sim/program/ledger.h"
 
 namespace orrery {
 namespace {
@@ -56,6 +61,22 @@ TEST(DrawnPlansCover, EveryValueOfEveryChoice) {
   for (const char* what : {"tp 8", "pp 4", "dp 8", "virtual stages 3", "schedule 0", "send slots 3",
                            "empty edge 1", "zero 3", "recompute 2", "reshard 0", "early stop 1"})
     EXPECT_TRUE(counts.contains(what)) << what;
+}
+
+// What the simulator predicts and what a rank allocates.
+TEST(DrawnPlansReserve, TheLedgersPeakWithin3PercentInTheMean) {
+  const std::vector<Draw> draws = testing::drawn_plans(200);
+  double sum = 0;
+  for (const Draw& d : draws) {
+    const Program p = compile(*d.model, testing::cluster(d.plan.ranks()), d.training, d.plan);
+    Bytes peak{}, size{};
+    for (const Ledger& l : ledgers(p)) peak = std::max(peak, l.peak);
+    for (std::uint32_t team = 0; team < p.teams.size(); ++team)
+      size = std::max(size, lay_out(p, team).size());
+    EXPECT_GE(size, peak) << d.name;
+    sum += static_cast<double>(size.v) / static_cast<double>(peak.v) - 1;
+  }
+  EXPECT_LT(sum / static_cast<double>(draws.size()), 0.03);
 }
 
 }  // namespace
