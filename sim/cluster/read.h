@@ -20,7 +20,8 @@
 //                                        or nvlink-mesh (of at most 64), or pcie, with "per_switch": 4
 //                             "nics": { "count": 8, "bandwidth": "400 Gb/s", "latency": "0 s" },
 //                             "cpu": "intel",               or amd, arm
-//                             "host_bandwidth": "64 GB/s" } } ],   default unknown
+//                             "host_bandwidth": "64 GB/s",  default unknown
+//                             "cores": 2 } } ],             that all devices compute on; default: each has its own
 //     "fabric": { "kind": "rail-optimized", "oversubscription": 1, "nodes_per_pod": 32 },  default flat, 1, one pod
 //     "reliability": { "mtbf_per_gpu": "50000 h", "restart": "12 min",
 //                      "checkpoint": { "every": "30 min", "write": "45 s" } },   default: not modelled

@@ -196,15 +196,28 @@ class SharedReplay {
   void begin(std::uint32_t lane, std::uint32_t cost_class, std::uint32_t path) {
     Activity& a = w_.activities[lane];
     const Price& price = prices_[cost_class];
-    const bool compute = p_.classes[cost_class].kind == Kind::compute;
     a.cost_class = cost_class;
+    if (p_.classes[cost_class].kind == Kind::compute) return compute(lane, price.total());
     a.path = price.flow.v > 0 ? path : SharedInput::no_path;
     a.flowing = a.path == SharedInput::no_path;
     a.since = now_;
     a.left = static_cast<double>((a.flowing ? price.total() : price.fixed).v);
-    a.rate = compute ? w_.pace[player_of(lane)] : 1;
-    if (!a.flowing && price.fixed.v == 0) flow(lane);
+    a.rate = 1;
+    if (!a.flowing && price.fixed.v == 0) flow(lane, price.flow, input_.demand[cost_class] * input_.peak[path]);
     else schedule(lane);
+  }
+
+  // Compute is a flow on the cores of its node, if these are shared.
+  void compute(std::uint32_t lane, Tick duration) {
+    Activity& a = w_.activities[lane];
+    const bool on_compute = lane % stream_count == static_cast<std::uint32_t>(Stream::compute);
+    a.path = duration.v > 0 && on_compute ? input_.compute_path_of(player_of(lane)) : SharedInput::no_path;
+    if (a.path != SharedInput::no_path) return flow(lane, duration, 1);
+    a.flowing = true;
+    a.since = now_;
+    a.left = static_cast<double>(duration.v);
+    a.rate = w_.pace[player_of(lane)];
+    schedule(lane);
   }
 
   void schedule(std::uint32_t lane) {
@@ -235,7 +248,7 @@ class SharedReplay {
       return;
     }
     ++count_.events;
-    if (!a.flowing) return flow(slot);
+    if (!a.flowing) return flow(slot, prices_[a.cost_class].flow, input_.demand[a.cost_class] * input_.peak[a.path]);
     if (a.path != SharedInput::no_path) w_.sharing.remove(a.path);
     a.rate = 0;
     for (std::uint32_t m = slot, next; m != none; m = next) {
@@ -246,17 +259,17 @@ class SharedReplay {
     }
   }
 
-  // The fixed part of a communication is over: it takes its links, at a rate that settle() finds.
-  void flow(std::uint32_t lane) {
+  // Takes its links, at a rate that settle() finds.
+  void flow(std::uint32_t lane, Tick duration, double bound) {
     Activity& a = w_.activities[lane];
     a.flowing = true;
     a.since = now_;
-    a.left = static_cast<double>(prices_[a.cost_class].flow.v);
+    a.left = static_cast<double>(duration.v);
     a.rate = 0;
+    a.bound = bound;
     w_.owner[a.path] = lane;
-    w_.sharing.add(a.path, bound(a));
+    w_.sharing.add(a.path, bound);
   }
-  double bound(const Activity& a) const { return input_.demand[a.cost_class] * input_.peak[a.path]; }
 
   void finish(std::uint32_t lane) {
     const std::uint32_t id = w_.lanes[lane].id, player = player_of(lane);
@@ -301,7 +314,7 @@ class SharedReplay {
   void settle() {
     for (const std::uint32_t path : w_.sharing.solve()) {
       const std::uint32_t lane = w_.owner[path];
-      set_rate(lane, w_.sharing.level(path) / bound(w_.activities[lane]));
+      set_rate(lane, share(lane) * pace(lane));
     }
     for (const std::uint32_t player : w_.changed) {
       double slowest = 1;
@@ -310,9 +323,16 @@ class SharedReplay {
       w_.pace[player] = 1 / slowest;
       const std::uint32_t lane = first + static_cast<std::uint32_t>(Stream::compute);
       const Activity& a = w_.activities[lane];
-      if (a.rate > 0 && p_.classes[a.cost_class].kind == Kind::compute) set_rate(lane, w_.pace[player]);
+      if (a.rate > 0 && is_compute(a)) set_rate(lane, share(lane) * w_.pace[player]);
     }
     w_.changed.clear();
+  }
+  bool is_compute(const Activity& a) const { return p_.classes[a.cost_class].kind == Kind::compute; }
+  double pace(std::uint32_t lane) const { return is_compute(w_.activities[lane]) ? w_.pace[player_of(lane)] : 1; }
+  // The part of its bound that its links leave it.
+  double share(std::uint32_t lane) const {
+    const Activity& a = w_.activities[lane];
+    return a.path == SharedInput::no_path ? 1 : w_.sharing.level(a.path) / a.bound;
   }
 
   void drop_lapsed() {

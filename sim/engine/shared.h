@@ -36,6 +36,7 @@ struct SharedWorkspace {
     std::uint64_t key = 0;            // of its valid event
     std::int64_t since = 0;           // its rate is what it is since then
     double left = 0, rate = 0;        // ticks at full rate left then
+    double bound = 1;                 // of its flow's level
     std::uint32_t cost_class = 0, path = SharedInput::no_path;
     bool flowing = false;             // its event is the end, not the end of the fixed part
   };

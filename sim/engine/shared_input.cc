@@ -49,6 +49,7 @@ class Builder {
     keep_links();
     compare_copies();
     number_paths();
+    share_cores();
     return std::move(out_);
   }
 
@@ -231,6 +232,38 @@ class Builder {
         (&number)[static_cast<std::size_t>(Kind::receive) - static_cast<std::size_t>(Kind::send)] = number;
       out_.peak.push_back(peaks_[i]);
       out_.shares.insert(out_.shares.end(), path.shares.begin(), path.shares.end());
+      out_.first_share.push_back(static_cast<std::uint32_t>(out_.shares.size()));
+    }
+  }
+
+  // A link for each node with fewer cores than ranks.
+  void share_cores() {
+    std::vector<std::uint32_t> links;     // by node
+    const std::uint32_t before = out_.links;
+    for (const NodeGroup& g : cluster_.groups)
+      for (int n = 0; n < g.nodes; ++n) links.push_back(shares_cores(g.node) ? out_.links++ : none);
+    if (out_.links == before) return;
+    for (const Team& team : p_.teams) add_computing(team, links);
+  }
+  static bool shares_cores(const Node& node) { return node.cores > 0 && node.gpus > node.cores; }
+
+  void add_computing(const Team& team, const std::vector<std::uint32_t>& links) {
+    const std::uint32_t base = team.players.front().i / stage_ranks_ * stage_ranks_;
+    std::vector<std::vector<engine::Share>> shares(team.players.size());
+    for (std::uint32_t r = 0; r < stage_ranks_; ++r) {
+      const Seat at = seat(cluster_, {base + r});
+      const std::uint32_t link = links[at.node];
+      if (link == none) continue;
+      auto& mine = shares[team.player_of[r]];
+      if (mine.empty() || mine.back().link != link) mine.push_back({link, 0});
+      mine.back().weight += 1.0 / cluster_.groups[at.group].node.cores;
+    }
+    for (const std::vector<engine::Share>& mine : shares) {
+      out_.alike &= std::all_of(mine.begin(), mine.end(), [&](const engine::Share& s) { return s.weight == mine[0].weight; });
+      out_.compute_path.push_back(mine.empty() ? SharedInput::no_path : static_cast<std::uint32_t>(out_.peak.size()));
+      if (mine.empty()) continue;
+      out_.peak.push_back(1);
+      out_.shares.insert(out_.shares.end(), mine.begin(), mine.end());
       out_.first_share.push_back(static_cast<std::uint32_t>(out_.shares.size()));
     }
   }

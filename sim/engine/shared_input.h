@@ -9,6 +9,9 @@
 // that can never be full are left out (a group has one communication at a time, so the sum over groups of their
 // greatest u is a bound), and links that are used alike are one. On most clusters little is left, and where nothing
 // is, nothing is ever shared.
+//
+// The cores of a node are a link too, where it has fewer cores than ranks that compute: a compute instruction takes one
+// core at full rate.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -30,6 +33,7 @@ struct SharedInput {
   std::vector<double> peak;                            // by path: seconds of its busiest link a byte of the buffer
   std::vector<double> demand;                          // by class: bytes of the buffer a second at full rate
   std::vector<double> slowdown;                        // by class: of its rank's compute beside it, >= 1
+  std::vector<std::uint32_t> compute_path;             // by player; empty where all have cores of their own
   std::uint32_t links = 0;
   // Whether all groups that a folded group stands for load alike links. If not, one flow for all of them takes the
   // worst link of any: shared replay is then approximate, and exact on the unfolded Program.
@@ -38,6 +42,9 @@ struct SharedInput {
   std::uint32_t path_of(std::uint32_t group, Kind kind) const {
     const std::size_t i = std::size_t{group} * kinds + static_cast<std::size_t>(kind) - static_cast<std::size_t>(Kind::all_reduce);
     return i < path.size() ? path[i] : no_path;
+  }
+  std::uint32_t compute_path_of(std::uint32_t player) const {
+    return compute_path.empty() ? no_path : compute_path[player];
   }
   // Whether anything can be shared or slowed at all.
   bool empty() const;

@@ -106,5 +106,44 @@ TEST(SharedInput, PricesRuleOverCapacities) {
   EXPECT_EQ(run(messages(true), 50 * us, input).makespan.v, 105 * us);
 }
 
+// Four ranks of a node with two cores, each computing 100 us: all at half a core, 200 us. Folded, one stands for four.
+TEST(SharedInput, RanksShareTheCoresOfTheirNode) {
+  for (const std::uint32_t players : {1U, 4U}) {
+    Cluster cluster;
+    cluster.groups = {{"main", 1, {}}};
+    cluster.groups[0].node.gpus = 4;
+    cluster.groups[0].node.intra = {IntraKind::pcie, {1e10}, {}, 4};
+    Program p;
+    Team team;
+    for (std::uint32_t r = 0; r < 4; ++r) {
+      if (r < players) team.players.push_back({r});
+      team.player_of.push_back(std::min(r, players - 1));
+    }
+    team.copies.assign(players, 4 / players);
+    p.teams.push_back(team);
+    p.classes.resize(1);
+    p.rows.resize(2);
+    Block block;
+    block.rows = 1;
+    block.streams = 1U << static_cast<unsigned>(Stream::compute);
+    p.blocks.push_back(block);
+    p.call_teams = {0};
+    p.calls.resize(2);
+    p.calls[1].first_id = players;
+    const std::vector<Price> prices(1, {{}, {100 * us}, {}});
+    for (const int cores : {0, 1, 2, 3, 4, 8}) {
+      cluster.groups[0].node.cores = cores;
+      const SharedInput input = shared_input(p, prices, cluster, Topology(cluster), std::vector<double>(1, 1));
+      SimulationWorkspace workspace;
+      Timeline t;
+      const Simulation s = simulate(p, prices, input, Replay::automatic, workspace, t);
+      const std::int64_t at_once = cores == 0 ? 4 : std::min(cores, 4);
+      EXPECT_NEAR(static_cast<double>(s.makespan.v), 400.0 * us / static_cast<double>(at_once), 1) << cores;
+      EXPECT_EQ(s.chosen, at_once < 4 ? Chosen::shared_cores : Chosen::static_nothing_shared);
+      EXPECT_TRUE(s.exact);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace orrery

@@ -21,7 +21,8 @@ TEST(Shared, AgreesWithTheTextbookEngine) {
   for (std::uint64_t seed = 0; seed < 800; ++seed) {
     RandomProgram random(seed, {.players = 1 + static_cast<std::uint32_t>(seed % 5), .hosts = seed % 2 > 0});
     const std::vector<Price> prices = random.prices(5'000'000);
-    const SharedInput input = reference::random_sharing(random, 1 + static_cast<std::uint32_t>(seed % 4), seed % 3 > 0);
+    const SharedInput input =
+        reference::random_sharing(random, 1 + static_cast<std::uint32_t>(seed % 4), seed % 3 > 0, seed % 7 > 3);
     Timeline found;
     SharedCount count;
     replay_shared(random.p, prices, input, workspace, found, &count);
@@ -35,7 +36,7 @@ TEST(Shared, AgreesWithTheTextbookEngine) {
 
 TEST(Shared, SimulateChoosesSharedReplayOnlyWhereItDiffers) {
   SimulationWorkspace workspace;
-  int count[6] = {}, needless = 0;
+  int count[7] = {}, needless = 0;
   for (std::uint64_t seed = 0; seed < 1500; ++seed) {
     RandomProgram random(seed, {.players = 1 + static_cast<std::uint32_t>(seed % 4), .calls = 12, .hosts = seed % 2 > 0});
     const std::vector<Price> prices = random.prices(1'000'000, seed % 4 > 1);

@@ -28,6 +28,8 @@ class SharedEngine {
       if (i.kind == Kind::host) hosts_[i.rank.i].push_back(id);
       if (is_meeting(i.kind)) meetings_[{i.group, i.sequence}].push_back(id);
     });
+    for (const Team& team : p.teams)
+      for (const RankId rank : team.players) players_.emplace(rank.i, static_cast<std::uint32_t>(players_.size()));
     time_.start.assign(all_.size(), {-1});
     time_.end.assign(all_.size(), {-1});
   }
@@ -79,9 +81,11 @@ class SharedEngine {
         const std::int64_t price = prices_[c].total().v, most = prices_[dearest].total().v;
         if (price > most || (price == most && c < dearest)) dearest = c;
       }
-      const bool flows = is_meeting(i.kind) && prices_[dearest].flow.v > 0 && input_.path_of(i.group, i.kind) != SharedInput::no_path;
+      const std::uint32_t path = path_of(i);
+      const bool flows = is_meeting(i.kind) && prices_[dearest].flow.v > 0 && path != SharedInput::no_path;
+      const bool computes = i.kind == Kind::compute && prices_[dearest].total().v > 0;
       const double work = static_cast<double>((flows ? prices_[dearest].fixed : prices_[dearest].total()).v);
-      running_.push_back({members, dearest, flows ? input_.path_of(i.group, i.kind) : SharedInput::no_path, flows, work, 0, now_, now_});
+      running_.push_back({members, dearest, flows || computes ? path : SharedInput::no_path, flows, work, 0, now_, now_});
       if (flows && work == 0) begin_flow(running_.back());
     }
     return any;
@@ -94,7 +98,12 @@ class SharedEngine {
     r.since = now_;
   }
 
-  double bound(const Running& r) const { return input_.demand[r.cost_class] * input_.peak[r.path]; }
+  std::uint32_t path_of(const Instruction& i) const {
+    if (is_meeting(i.kind)) return input_.path_of(i.group, i.kind);
+    return i.kind == Kind::compute ? input_.compute_path_of(players_.at(i.rank.i)) : SharedInput::no_path;
+  }
+  bool computes(const Running& r) const { return all_[r.members[0]].kind == Kind::compute; }
+  double bound(const Running& r) const { return computes(r) ? 1 : input_.demand[r.cost_class] * input_.peak[r.path]; }
   static bool flowing(const Running& r) { return r.path != SharedInput::no_path && !r.latency; }
 
   double pace(std::uint32_t rank) const {
@@ -117,9 +126,8 @@ class SharedEngine {
     const std::vector<double> level = max_min(sharing);
     std::size_t next = 0;
     for (Running& r : running_) {
-      double rate = 1;
-      if (flowing(r)) rate = level[next++] / bound(r);
-      else if (all_[r.members[0]].kind == Kind::compute) rate = pace(all_[r.members[0]].rank.i);
+      double rate = flowing(r) ? level[next++] / bound(r) : 1;
+      if (computes(r)) rate *= pace(all_[r.members[0]].rank.i);
       if (r.rate > 0 && std::abs(rate - r.rate) <= 1e-12 * rate) continue;
       r.left -= static_cast<double>(now_ - r.since) * r.rate;
       r.since = now_;
@@ -152,6 +160,7 @@ class SharedEngine {
   std::map<std::pair<std::uint32_t, int>, std::deque<std::uint32_t>> streams_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::uint32_t>> meetings_;
   std::map<std::uint32_t, std::vector<std::uint32_t>> hosts_;
+  std::map<std::uint32_t, std::uint32_t> players_;  // by rank
   std::vector<Running> running_;
   std::int64_t now_ = 0;
   Timeline time_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "profiler/measure/cpu_device.h"
 #include "profiler/measure/hardware.h"
@@ -53,6 +54,7 @@ class ProfileHardware : public Command {
     h.devices = static_cast<int>(devices_ > 0     ? devices_
                                  : groups.empty() ? 1
                                                   : *std::max_element(groups.begin(), groups.end()));
+    h.cores = static_cast<int>(std::thread::hardware_concurrency());
     h.memory = {static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / h.devices};
     const Cluster cluster = describe_cluster(h);
     Calibration base;
