@@ -72,13 +72,13 @@ class Search {
            std::vector<Suffix>& to) {
     const std::int64_t c = p_.micro_batches;
     const bool every = p_.bottleneck == Bottleneck::every_stage;
-    Suffix s{behind.x, behind.u + o.plain, std::max(behind.z + o.plain, o.synchronised + behind.u)};
-    s.z = std::max(s.z, s.u);
+    Suffix s{behind.x, behind.u + o.plain, std::max(behind.z, o.synchronised + behind.u)};
     s.w = std::max(behind.w, o.synchronised) - o.plain;
     if (every || stage == stages_ - 1) s.x = std::max(s.x, o.plain);
     const std::int64_t first = stage == 0 ? o.plain : first_;
-    std::int64_t bound = s.z + before + (c - 1) * s.x;
-    if (!every) bound = std::max({bound, s.z + before + (c - stages_) * first, c * first});
+    const std::int64_t once = std::max(s.u + before, s.z);
+    std::int64_t bound = once + (c - 1) * s.x;
+    if (!every) bound = std::max({bound, once + (c - stages_) * first, c * first});
     if (stage == 0 && !every) bound = std::max(bound, (c - 1) * o.plain + o.synchronised);
     if (bound >= limit_) return;
     if (chosen_.size() >= most_) {
@@ -95,7 +95,7 @@ class Search {
     best_.bound = std::min(best_.bound, bound);
     std::int64_t step = bound;
     if (!every && stages_ > 1) step = std::max(step, (p_.micro_batches - 1) * o.plain + behind.w);
-    if (step >= best_.step) return;
+    if (step >= std::min(best_.step, limit_)) return;
     best_.step = step;
     best_.stages.assign({{layers, o}});
     for (std::uint32_t at = behind.at; static_cast<int>(best_.stages.size()) < stages_;

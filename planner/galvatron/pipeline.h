@@ -1,11 +1,12 @@
 // The best pipeline out of what each stage can be: which layers on which stage, and which mixture of
 // strategies.
 //
-// With S, R the two times of a stage, a suffix of stages is known by U = sum S, Z = max(U, max_i(R_i + sum of
-// S behind i)), W = max_i(R_i - sum of S up to i within the suffix), and X, the stage time that c - 1
+// With S, R the two times of a stage, a suffix of stages is known by U = sum S, Z = max_i(R_i + sum of S
+// behind i), W = max_i(R_i - sum of S up to i within the suffix), and X, the stage time that c - 1
 // micro-batches wait for (of the last stage, or the greatest). The step (cost.h) is the greatest of
-//   Z + (c-1) X,  Z + (c-p) S_0,  c S_0 + max(0, R_0 - S_0)   all of which only grow with every S and R, and
-//   c S_0 + W - S_0 (W of the stages behind the first)        which falls with them.
+//   max(U, Z) + (c-1) X,  max(U, Z) + (c-p) S_0,  c S_0 + max(0, R_0 - S_0)   which only grow with every S
+//   and R, and c S_0 + W - S_0 (W of the stages behind the first)                        which falls with
+//   some.
 // So suffixes are compared in X, U and Z for a lower bound. If the bound's own plan is not as fast as the
 // bound, they are compared again with equal U, and W besides: then nothing is lost either way.
 #pragma once

@@ -32,6 +32,7 @@ void read_bandwidths(const ProfileFiles& files, Profile& p) {
       p.messages[static_cast<int>(*m.ranks)] = m.value.median / 1e9;
   for (const Measurement& m : files.overlap.measurements)
     if (m.what == What::overlap_slowdown) p.overlap = m.value.median;
+  if (p.overlap == 0) missing(files.overlap, "\"overlap_coe\"");
   for (int n = 2; n <= p.gpus(); n *= 2) {
     const std::string size = std::to_string(n);
     if (!p.adjacent.count(n)) missing(files.bandwidths, "\"allreduce_size_" + size + "_consec_1\"");
@@ -84,7 +85,7 @@ Line forward(const Source& source, const std::string& name, std::int64_t sequenc
   if (count == 1) return {last, 0};
   if (points.size() < 8)
     fail({source.file, "", 0},
-         "one batch size, or 8 to fit a line through, of " + name + " of " + std::to_string(sequence) +
+         "one batch size, or 8 to fit a line through, of " + name + ", of " + std::to_string(sequence) +
              " tokens",
          std::to_string(points.size()));
   return fit(points);
@@ -95,8 +96,7 @@ void read_computation(const ProfileFiles& files, Profile& p) {
   p.layer = of("layer 0, a sequence");
   p.other = of("beside layers, a sequence");
   if (p.layer.slope == 0 && p.layer.intercept == 0)
-    missing(files.computation,
-            "\"layertype_0_bsz1_seq" + std::to_string(p.sequence) + "\" or other batch sizes");
+    missing(files.computation, "\"layertype_0_bsz1_seq" + std::to_string(p.sequence) + "\"");
   for (const Measurement& m : files.computation.measurements)
     if (m.what == What::forward && m.name == "layer 1, a sequence")
       fail({files.computation.file, "", 0}, "one type of layer", "\"layertype_1\"");
@@ -116,14 +116,14 @@ class MemoryReader {
     std::map<int, double> out;
     for (const Measurement& m : source_.measurements)
       if (is(m, part, name, "")) out[static_cast<int>(m.tensor.value_or(1))] = m.value.median / mega;
-    if (!out.count(1)) missing(source_, name + " of \"" + spelled(part) + "\"");
+    if (!out.count(1)) missing(source_, name + " in " + spelled(part));
     return out;
   }
 
   double recomputed(const std::string& part) const {
     for (const Measurement& m : source_.measurements)
       if (is(m, part, "activations of a sequence", ", full recompute")) return m.value.median / mega;
-    missing(source_, "\"checkpoint\" in \"tp_activation_per_bsz_dict\" of \"" + spelled(part) + "\"");
+    missing(source_, "\"checkpoint\" of \"tp_activation_per_bsz_dict\" in " + spelled(part));
   }
 
   Beside beside(const std::string& part) const {
@@ -143,7 +143,7 @@ class MemoryReader {
                             : part == "beside layers"              ? "other_memory_pp_off"
                             : part == "beside layers, first stage" ? "other_memory_pp_on_first"
                                                                    : "other_memory_pp_on_last";
-    return key + (parallel_ ? "_sp" : "") + "\" of \"" + std::to_string(sequence_);
+    return "\"" + key + (parallel_ ? "_sp" : "") + "\", for " + std::to_string(sequence_) + " tokens";
   }
 
   const Source& source_;

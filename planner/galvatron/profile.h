@@ -49,7 +49,7 @@ struct Profile : Shape {
   std::map<int, double> adjacent, strided;  // all-reduce bus bandwidth, MB/ms by group size
   std::map<int, double> messages;           // MB/ms by stages
   std::map<int, Latency> all_gather, all_to_all;
-  double overlap = 1;  // slowdown of compute and communication that run together
+  double overlap = 0;  // slowdown of compute and communication that run together
 
   std::vector<std::string> notes;  // what was taken in place of something missing
 };
