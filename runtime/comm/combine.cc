@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "sim/base/error.h"
+#include "sim/base/half.h"
 
 namespace orrery::comm {
 namespace {
@@ -14,16 +15,10 @@ struct Fp32 {
   static float narrow(float x) { return x; }
 };
 
-struct Bf16 {
-  using Element = std::uint16_t;
-  static float widen(std::uint16_t x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16); }
-  // To nearest, ties to even; a NaN stays one, quiet.
-  static std::uint16_t narrow(float x) {
-    const auto bits = std::bit_cast<std::uint32_t>(x);
-    const std::uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
-    const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
-    return static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40U : rounded);
-  }
+struct Half {
+  using Element = Bf16;
+  static float widen(Bf16 x) { return to_float(x); }
+  static Bf16 narrow(float x) { return to_bf16(x); }
 };
 
 struct Sum {
@@ -103,7 +98,7 @@ void combine(Apply apply, DType dtype, std::byte* to, const std::byte* with, con
     return;
   }
   ORRERY_CHECK(dtype == DType::fp32 || dtype == DType::bf16);
-  (dtype == DType::fp32 ? kernel<Fp32>(apply) : kernel<Bf16>(apply))(to, with, incoming, bytes);
+  (dtype == DType::fp32 ? kernel<Fp32>(apply) : kernel<Half>(apply))(to, with, incoming, bytes);
 }
 
 }  // namespace orrery::comm

@@ -1,5 +1,5 @@
-#include "runtime/state/half.h"
 #include "runtime/state/hf_weights.h"
+#include "sim/base/half.h"
 
 namespace orrery {
 namespace {
@@ -68,7 +68,7 @@ void write_part(const WeightSource& source, const CanonicalTensor& tensor, const
     values.swap(turned);
   }
   if (dtype == DType::fp32) return append(std::as_bytes(std::span(values)));
-  std::vector<std::uint16_t> halves(values.size());
+  std::vector<Bf16> halves(values.size());
   for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = to_bf16(values[i]);
   append(std::as_bytes(std::span(halves)));
 }

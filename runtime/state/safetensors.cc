@@ -5,9 +5,10 @@
 #include <cstring>
 #include <numeric>
 #include <tuple>
+#include <type_traits>
 
-#include "runtime/state/half.h"
 #include "runtime/state/hash64.h"
+#include "sim/base/half.h"
 #include "sim/base/json.h"
 #include "sim/base/reader.h"
 
@@ -50,12 +51,15 @@ SafeTensor read_tensor(const Reader& r, std::string name) {
   return t;
 }
 
-template <class T, class Convert>
-void convert(const std::byte* from, std::span<float> to, Convert to_float) {
+template <class T>
+void convert(const std::byte* from, std::span<float> to) {
   for (float& value : to) {
     T element;
     std::memcpy(&element, from, sizeof element);
-    value = to_float(element);
+    if constexpr (std::is_arithmetic_v<T>)
+      value = static_cast<float>(element);
+    else
+      value = to_float(element);
     from += sizeof element;
   }
 }
@@ -144,13 +148,13 @@ void Safetensors::read(const SafeTensor& t, std::int64_t first, std::span<float>
   ORRERY_CHECK(first >= 0 && std::ssize(to) <= t.elements() - first);
   const std::byte* from = bytes(t).data() + static_cast<std::uint64_t>(first) * width(t.dtype);
   if (t.dtype == "F32")
-    convert<float>(from, to, [](float v) { return v; });
+    convert<float>(from, to);
   else if (t.dtype == "BF16")
-    convert<std::uint16_t>(from, to, from_bf16);
+    convert<Bf16>(from, to);
   else if (t.dtype == "F16")
-    convert<std::uint16_t>(from, to, from_fp16);
+    convert<Fp16>(from, to);
   else if (t.dtype == "F64")
-    convert<double>(from, to, [](double v) { return static_cast<float>(v); });
+    convert<double>(from, to);
   else
     fail({path(), "/" + pointer_part(t.name) + "/dtype"}, "F32, F16, BF16 or F64", t.dtype);
 }

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "runtime/state/half.h"
 #include "sim/base/error.h"
+#include "sim/base/half.h"
 
 namespace orrery {
 namespace {
 
-std::vector<std::uint16_t> in_bf16(std::span<const float> values) {
-  std::vector<std::uint16_t> out(values.size());
-  std::transform(values.begin(), values.end(), out.begin(), to_bf16);
+std::vector<Bf16> in_bf16(std::span<const float> values) {
+  std::vector<Bf16> out(values.size());
+  std::transform(values.begin(), values.end(), out.begin(), [](float x) { return to_bf16(x); });
   return out;
 }
 
@@ -27,8 +27,8 @@ class Filler {
                                          static_cast<std::size_t>(p.slice.elements())));
     if (type == DType::fp32) return copy(to, values_.data(), values_.size() * sizeof(float));
     ORRERY_CHECK(type == DType::bf16);
-    const std::vector<std::uint16_t> half = in_bf16(values_);
-    copy(to, half.data(), half.size() * sizeof(std::uint16_t));
+    const std::vector<Bf16> half = in_bf16(values_);
+    copy(to, half.data(), half.size() * sizeof(Bf16));
   }
 
  private:

@@ -6,15 +6,9 @@
 #include <cmath>
 #include <cstdint>
 
+#include "sim/base/half.h"
+#include "sim/base/host_device.h"
 #include "sim/model/model.h"
-
-#ifdef __CUDACC__
-#define ORRERY_HOST_DEVICE __host__ __device__ inline
-#else
-// Always inlined: these functions are compiled for several instruction sets, and a linker must never mix
-// them.
-#define ORRERY_HOST_DEVICE [[gnu::always_inline]] inline
-#endif
 
 namespace orrery {
 
@@ -25,19 +19,6 @@ ORRERY_HOST_DEVICE float multiply_add(float a, float b, float c) {
 #else
   return a * b + c;
 #endif
-}
-
-struct Bf16 {
-  std::uint16_t bits = 0;
-};
-
-ORRERY_HOST_DEVICE float to_float(Bf16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
-
-// To the nearest, ties to even; a NaN stays one.
-ORRERY_HOST_DEVICE Bf16 to_bf16(float x) {
-  const std::uint32_t u = std::bit_cast<std::uint32_t>(x);
-  const std::uint32_t nearest = (u + 0x7fffU + ((u >> 16) & 1U)) >> 16;
-  return {static_cast<std::uint16_t>(x == x ? nearest : (u >> 16) | 0x40U)};
 }
 
 // e^x to 2e-7 relative; 0 below -87.3, infinity above 88.3. Range reduction by ln 2 in two parts; polynomial

@@ -43,23 +43,5 @@ TEST(Pointwise, ActivationsKeepNoNumberOne) {
   EXPECT_TRUE(std::isnan(activate<Activation::silu>(nan)));
 }
 
-// All bf16 come back; what lies between two goes to the nearer one, the middle to the even one.
-TEST(Pointwise, Bf16RoundsToNearestEven) {
-  for (std::uint32_t bits = 0; bits < 0x10000U; ++bits) {
-    const Bf16 exact{static_cast<std::uint16_t>(bits)};
-    const float x = to_float(exact);
-    if (std::isnan(x)) {
-      ASSERT_TRUE(std::isnan(to_float(to_bf16(x))));
-      continue;
-    }
-    ASSERT_EQ(to_bf16(x).bits, bits);
-    if (std::isinf(x)) continue;
-    const auto with = [&](std::uint32_t low) { return std::bit_cast<float>(bits << 16 | low); };
-    ASSERT_EQ(to_bf16(with(0x7fffU)).bits, bits);
-    ASSERT_EQ(to_bf16(with(0x8001U)).bits, bits + 1);
-    ASSERT_EQ(to_bf16(with(0x8000U)).bits, bits + (bits & 1U));
-  }
-}
-
 }  // namespace
 }  // namespace orrery

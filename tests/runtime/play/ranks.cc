@@ -10,10 +10,10 @@
 #include "runtime/comm/board.h"
 #include "runtime/comm/memory_channel.h"
 #include "runtime/comm/watchdog.h"
-#include "runtime/state/half.h"
 #include "runtime/state/initial.h"
 #include "runtime/train/weights.h"
 #include "sim/base/error.h"
+#include "sim/base/half.h"
 #include "sim/base/hash.h"
 #include "sim/program/compile.h"
 
@@ -117,7 +117,7 @@ class Run {
         const std::int64_t from = p.offset + i;
         tensor[static_cast<std::size_t>(row * width + column)] =
             type == DType::fp32 ? static_cast<const float*>(data)[from]
-                                : from_bf16(static_cast<const std::uint16_t*>(data)[from]);
+                                : to_float(static_cast<const Bf16*>(data)[from]);
       }
     }
   }

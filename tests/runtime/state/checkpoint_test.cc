@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "runtime/state/checkpoint_file.h"
-#include "runtime/state/half.h"
+#include "sim/base/half.h"
 #include "sim/model/read.h"
 #include "sim/plan/read.h"
 #include "tests/base/error_of.h"
@@ -203,7 +203,7 @@ TEST_F(OneCheckpoint, WeightsAloneAreACheckpoint) {
 TEST_F(OneCheckpoint, HalfWeightsKeepTheirBits) {
   Checkpoints checkpoints(disk, directory.path());
   checkpoints.begin(60);
-  std::vector<std::vector<std::uint16_t>> values;
+  std::vector<std::vector<Bf16>> values;
   std::vector<OwnedSlice> owned;
   for (const CanonicalTensor& t : canonical_tensors(w.model)) {
     values.emplace_back(static_cast<std::size_t>(t.rows * t.columns), to_bf16(0.3F));
@@ -213,7 +213,7 @@ TEST_F(OneCheckpoint, HalfWeightsKeepTheirBits) {
   checkpoints.commit(testing::info(w, 60), 1);
   float got = 0;
   CheckpointReader(directory / "step-000060").read({"head.weight", 3, 1, 2, 1}, std::span(&got, 1));
-  EXPECT_EQ(got, from_bf16(to_bf16(0.3F)));
+  EXPECT_EQ(got, to_float(to_bf16(0.3F)));
 }
 
 TEST_F(OneCheckpoint, LatestPassesOverWhatIsDamaged) {

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <limits>
 
-#include "runtime/state/half.h"
 #include "tests/base/error_of.h"
 #include "tests/runtime/state/directory.h"
 
@@ -109,39 +108,6 @@ TEST_F(Files, EveryTruncationAndEveryExtensionIsRefused) {
         << n;
   EXPECT_NE(error_of([&] { parse_safetensors(whole + "x", "f"); }), "no error");
   EXPECT_EQ(error_of([&] { parse_safetensors(whole, "f"); }), "no error");
-}
-
-// fp16 by its definition: sign, exponent with bias 15, fraction of 10 bits.
-TEST(Half, Fp16IsExact) {
-  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
-    const std::uint32_t exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const float sign = bits >> 15 ? -1.0F : 1.0F, got = from_fp16(static_cast<std::uint16_t>(bits));
-    if (exponent == 31) {
-      EXPECT_TRUE(fraction ? std::isnan(got) : got == sign * std::numeric_limits<float>::infinity());
-    } else {
-      const float magnitude =
-          exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
-                        : std::ldexp(static_cast<float>(1024 + fraction), static_cast<int>(exponent) - 25);
-      EXPECT_EQ(got, sign * magnitude);
-      EXPECT_EQ(std::signbit(got), bits >> 15 == 1);
-    }
-  }
-}
-
-TEST(Half, Bf16RoundsToNearestEven) {
-  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
-    const float exact = from_bf16(static_cast<std::uint16_t>(bits));
-    if (std::isnan(exact)) {
-      EXPECT_TRUE(std::isnan(from_bf16(to_bf16(exact))));
-      continue;
-    }
-    EXPECT_EQ(to_bf16(exact), bits);
-    if (std::isinf(exact)) continue;
-    const auto between = [&](std::uint32_t low) { return std::bit_cast<float>(bits << 16 | low); };
-    EXPECT_EQ(to_bf16(between(0x7fff)), bits);
-    EXPECT_EQ(to_bf16(between(0x8000)), bits + (bits & 1));
-    EXPECT_EQ(to_bf16(between(0x8001)), bits + 1);
-  }
 }
 
 }  // namespace
