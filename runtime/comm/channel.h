@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 
 #include "runtime/comm/combine.h"
@@ -76,6 +77,20 @@ class Channel {
   virtual std::int64_t wake_at() const = 0;
   // progress() wants to be called this often (nanoseconds) even when no message is under way.
   virtual std::int64_t attend_every() const { return never; }
+};
+
+// A Channel on top of another one, as which it behaves where a derived class says nothing else.
+class ChannelDecorator : public Channel {
+ public:
+  explicit ChannelDecorator(std::unique_ptr<Channel> under) : under_(std::move(under)) {}
+  void send(const Outgoing& m) override { under_->send(m); }
+  void receive(const Incoming& m) override { under_->receive(m); }
+  bool progress() override { return under_->progress(); }
+  std::int64_t wake_at() const override { return under_->wake_at(); }
+  std::int64_t attend_every() const override { return under_->attend_every(); }
+
+ private:
+  std::unique_ptr<Channel> under_;
 };
 
 // Throws DeviceError: the ends of a message name different meetings, or different lengths.

@@ -13,10 +13,9 @@ constexpr std::size_t piece_bytes = 128 << 10;
 
 DelayLine::DelayLine(std::unique_ptr<Channel> under, std::vector<Link> links,
                      std::vector<std::uint32_t> link_of)
-    : under_(std::move(under)), line_of_(std::move(link_of)) {
+    : ChannelDecorator(std::move(under)), line_of_(std::move(link_of)) {
   for (const Link& link : links) lines_.push_back({link, 0, {}});
 }
-DelayLine::~DelayLine() = default;
 
 void DelayLine::send(const Outgoing& m) {
   Line& line = lines_[line_of_[m.peer]];
@@ -37,7 +36,7 @@ void DelayLine::receive(const Incoming& m) {
     piece.to += at;
     if (m.apply != Apply::copy) piece.with += at;
     piece.bytes = std::min(piece_bytes, m.bytes - at);
-    under_->receive(piece);
+    ChannelDecorator::receive(piece);
   }
 }
 
@@ -47,16 +46,16 @@ bool DelayLine::progress() {
     while (!line.held.empty() && line.held.front().due <= now_ns()) {
       const Outgoing piece = line.held.front().piece;
       line.held.pop_front();
-      under_->send(piece);
+      ChannelDecorator::send(piece);
       --piece.request->pending;  // that of holding it
       moved = true;
     }
   }
-  return under_->progress() || moved;
+  return ChannelDecorator::progress() || moved;
 }
 
 std::int64_t DelayLine::wake_at() const {
-  std::int64_t first = under_->wake_at();
+  std::int64_t first = ChannelDecorator::wake_at();
   for (const Line& line : lines_)
     if (!line.held.empty()) first = std::min(first, line.held.front().due);
   return first;

@@ -16,17 +16,15 @@ struct Link {
   Seconds latency{0};
 };
 
-class DelayLine final : public Channel {
+class DelayLine final : public ChannelDecorator {
  public:
   // `link_of[peer]` indexes `links`: peers of one link share its rate, as those behind one network card do.
   DelayLine(std::unique_ptr<Channel>, std::vector<Link> links, std::vector<std::uint32_t> link_of);
-  ~DelayLine() override;
 
   void send(const Outgoing&) override;
   void receive(const Incoming&) override;
   bool progress() override;
   std::int64_t wake_at() const override;
-  std::int64_t attend_every() const override { return under_->attend_every(); }
 
  private:
   struct Held {
@@ -38,7 +36,6 @@ class DelayLine final : public Channel {
     std::int64_t free = 0;  // when its last piece so far has left
     std::deque<Held> held;  // by due time
   };
-  std::unique_ptr<Channel> under_;
   std::vector<Line> lines_;
   std::vector<std::uint32_t> line_of_;
 };

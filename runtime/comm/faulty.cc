@@ -6,15 +6,12 @@
 namespace orrery::comm {
 
 Faulty::Faulty(std::unique_ptr<Channel> under, FaultPlan plan)
-    : under_(std::move(under)), plan_(plan), random_(plan.seed) {}
-Faulty::~Faulty() = default;
+    : ChannelDecorator(std::move(under)), plan_(plan), random_(plan.seed) {}
 
 void Faulty::send(const Outgoing& m) {
   ++m.request->pending;
   held_.push_back({m, turn_ + random_() % (std::uint64_t{plan_.longest_hold} + 1)});
 }
-
-void Faulty::receive(const Incoming& m) { under_->receive(m); }
 
 // A message goes when its turn has come and no earlier one of its peer and lane is held.
 bool Faulty::progress() {
@@ -33,7 +30,7 @@ bool Faulty::progress() {
     h = held_.erase(h);
     send_on(message);
   }
-  return under_->progress() || moved;
+  return ChannelDecorator::progress() || moved;
 }
 
 void Faulty::send_on(Outgoing m) {
@@ -55,10 +52,8 @@ void Faulty::send_on(Outgoing m) {
     }
   }
   if (m.peer == cut_) return;
-  if (m.bytes > 0) under_->send(m);
+  if (m.bytes > 0) ChannelDecorator::send(m);
   --m.request->pending;  // that of holding it
 }
-
-std::int64_t Faulty::wake_at() const { return under_->wake_at(); }
 
 }  // namespace orrery::comm

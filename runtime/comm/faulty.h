@@ -27,16 +27,12 @@ struct FaultPlan {
   std::uint64_t seed = 0;
 };
 
-class Faulty final : public Channel {
+class Faulty final : public ChannelDecorator {
  public:
   Faulty(std::unique_ptr<Channel>, FaultPlan);
-  ~Faulty() override;
 
   void send(const Outgoing&) override;
-  void receive(const Incoming&) override;
   bool progress() override;
-  std::int64_t wake_at() const override;
-  std::int64_t attend_every() const override { return under_->attend_every(); }
 
  private:
   struct Held {
@@ -45,7 +41,6 @@ class Faulty final : public Channel {
   };
   void send_on(Outgoing);
 
-  std::unique_ptr<Channel> under_;
   const FaultPlan plan_;
   std::mt19937_64 random_;
   std::uint64_t turn_ = 0, sent_ = 0;
