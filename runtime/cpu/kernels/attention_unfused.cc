@@ -110,9 +110,7 @@ void softmax(const Kernel& k, KernelWorkspace& workspace) {
   float* in_row = workspace.floats(s);
   float* p_row = workspace.floats(s);
   float* dropped_row = workspace.floats(s);
-  float* factor_row = workspace.floats(s + 8);
-  const Dropout dropout(k);
-  fill(factor_row, s, 1);
+  const DropoutRows factors(k, {}, s, workspace);
   for (std::int64_t r = 0; r < in.rows; ++r) {
     const std::int64_t query = r % s, seen = a.causal ? query + 1 : s;
     const float* x = read(in, r * s, seen, in_row);
@@ -124,9 +122,7 @@ void softmax(const Kernel& k, KernelWorkspace& workspace) {
 #pragma omp simd
     for (std::int64_t i = 0; i < seen; ++i) p[i] *= inverse;
     fill(p + seen, s - seen, 0);
-    const float* factor = factor_row;
-    if (dropout)
-      factor = dropout.factors(first_element(a, r / s / a.heads, r / s % a.heads, query), s, factor_row);
+    const float* factor = factors.row(r, first_element(a, r / s / a.heads, r / s % a.heads, query));
     if (k.out[1]) {
       float* dropped = place(k.out[1], r * s, dropped_row);
 #pragma omp simd
@@ -145,15 +141,9 @@ void softmax_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const std::int64_t s = a.sequence;
   float* p_row = workspace.floats(s);
   float* d_row = workspace.floats(s);
-  float* factor_row = workspace.floats(s + 8);
-  const Dropout dropout(k);
-  fill(factor_row, s, 1);
+  const DropoutRows factors(k, k.in[1], s, workspace);
   for (std::int64_t r = 0; r < out.rows; ++r) {
-    const float* factor = factor_row;
-    if (k.in[1])
-      factor = dropout.factors(static_cast<const std::uint8_t*>(k.in[1].data) + r * s, s, factor_row);
-    else if (dropout)
-      factor = dropout.factors(first_element(a, r / s / a.heads, r / s % a.heads, r % s), s, factor_row);
+    const float* factor = factors.row(r, first_element(a, r / s / a.heads, r / s % a.heads, r % s));
     const float* p = read(k.in[0], r * s, s, p_row);
     const float* before = read(out, r * s, s, d_row);
     float* d = place(out, r * s, d_row);

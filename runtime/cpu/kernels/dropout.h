@@ -1,6 +1,8 @@
 // Which elements a kernel drops: a function of (seed, step, key, element of the op's global tensor) alone.
 #pragma once
 #include "runtime/cpu/kernels/pointwise.h"
+#include "runtime/cpu/kernels/rows.h"
+#include "runtime/cpu/kernels/workspace.h"
 #include "runtime/kernel.h"
 
 namespace orrery::ORRERY_ISA {
@@ -54,6 +56,30 @@ class Dropout {
   std::uint32_t threshold_ = 0;  // of 2^32
   float scale_ = 1;
   std::uint64_t seed_ = 0, stream_ = 0;
+};
+
+// Factors row by row: from the mask that was kept, or drawn again where none was; ones where nothing drops.
+class DropoutRows {
+ public:
+  DropoutRows(const Kernel& k, const TensorRef& mask, std::int64_t columns, KernelWorkspace& workspace)
+      : dropout_(k),
+        mask_(static_cast<const std::uint8_t*>(mask.data)),
+        columns_(columns),
+        scratch_(workspace.floats(columns + 8)) {
+    fill(scratch_, columns, 1);
+  }
+
+  // Of row r, whose column 0 is global element `first`; until the next call.
+  const float* row(std::int64_t r, std::uint64_t first) const {
+    if (mask_) return dropout_.factors(mask_ + r * columns_, columns_, scratch_);
+    return dropout_ ? dropout_.factors(first, columns_, scratch_) : scratch_;
+  }
+
+ private:
+  Dropout dropout_;
+  const std::uint8_t* mask_;
+  std::int64_t columns_;
+  float* scratch_;
 };
 
 inline void write_mask(const float* factors, std::int64_t count, std::uint8_t* mask) {

@@ -98,17 +98,14 @@ void residual(const Kernel& k, KernelWorkspace& workspace) {
   float* stream_row = workspace.floats(h);
   float* branch_row = workspace.floats(h);
   float* out_row = workspace.floats(h);
-  float* factor_row = workspace.floats(h + 8);
   float* bias_row = workspace.floats(h);
   fill(bias_row, h, 0);
   const float* b = bias ? read(bias, 0, h, bias_row) : bias_row;
-  const Dropout dropout(k);
-  fill(factor_row, h, 1);
+  const DropoutRows factors(k, {}, h, workspace);
   for (std::int64_t t = 0; t < out.rows; ++t) {
     const float* x = read(stream, t * h, h, stream_row);
     const float* y = read(branch, t * h, h, branch_row);
-    const float* factor =
-        dropout ? dropout.factors(first_element(k.attributes, t), h, factor_row) : factor_row;
+    const float* factor = factors.row(t, first_element(k.attributes, t));
     float* to = place(out, t * h, out_row);
 #pragma omp simd
     for (std::int64_t i = 0; i < h; ++i) to[i] = x[i] + (y[i] + b[i]) * factor[i];
@@ -122,16 +119,10 @@ void residual_gradient(const Kernel& k, KernelWorkspace& workspace) {
   const std::int64_t h = out.columns;
   float* dy_row = workspace.floats(h);
   float* out_row = workspace.floats(h);
-  float* factor_row = workspace.floats(h + 8);
-  const Dropout dropout(k);
-  fill(factor_row, h, 1);
+  const DropoutRows factors(k, k.in[1], h, workspace);
   for (std::int64_t t = 0; t < out.rows; ++t) {
     const float* d = read(dy, t * h, h, dy_row);
-    const float* factor = factor_row;
-    if (k.in[1])
-      factor = dropout.factors(static_cast<const std::uint8_t*>(k.in[1].data) + t * h, h, factor_row);
-    else if (dropout)
-      factor = dropout.factors(first_element(k.attributes, t), h, factor_row);
+    const float* factor = factors.row(t, first_element(k.attributes, t));
     float* to = place(out, t * h, out_row);
 #pragma omp simd
     for (std::int64_t i = 0; i < h; ++i) to[i] = d[i] * factor[i];
