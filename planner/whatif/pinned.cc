@@ -25,6 +25,22 @@ const Topology& Pinned::topology_of(const Cluster& cluster) {
   return *topology_;
 }
 
+void Pinned::play(const Scenario& s, const Calibration& calibration, Replay replay) {
+  Played now{s.cluster.groups, calibration, replay};
+  if (played_ == now) return;
+  played_.reset();
+  ++simulated_;
+  if (replay == Replay::static_only) {
+    makespan_ = evaluator_.bound();
+    shared_ = false;
+  } else {
+    const Simulation& step = evaluator_.simulate(replay);
+    makespan_ = step.makespan;
+    shared_ = is_shared(step.chosen);
+  }
+  played_ = std::move(now);
+}
+
 Answer Pinned::ask(const Scenario& s, const Calibration& calibration, const Plan& plan, Replay replay) {
   const bool fixed = replay == Replay::static_only;
   // Static replay asks nothing of the links.
@@ -34,6 +50,7 @@ Answer Pinned::ask(const Scenario& s, const Calibration& calibration, const Plan
     evaluator_.reprice(problem);
   } else {
     of_.reset();
+    played_.reset();
     if (const auto broken = evaluator_.compile(problem, plan))
       return no_answer(s, broken->unsupported ? Outcome::unsupported : Outcome::illegal, broken->message);
     of_ = Compiled{s.model, s.training, s.cluster, plan};
@@ -42,9 +59,8 @@ Answer Pinned::ask(const Scenario& s, const Calibration& calibration, const Plan
   const std::vector<StageMemory>& memory = evaluator_.memory();
   if (!fits(memory, s.objective.memory_at_most)) return no_answer(s, Outcome::memory, shortage(memory));
   const Bytes peak = memory[fullest(memory)].peak;
-  if (fixed) return answer_of(s, calibration, plan, evaluator_.bound(), peak, false);
-  const Simulation& step = evaluator_.simulate(replay);
-  return answer_of(s, calibration, plan, step.makespan, peak, is_shared(step.chosen));
+  play(s, calibration, replay);
+  return answer_of(s, calibration, plan, makespan_, peak, shared_);
 }
 
 }  // namespace orrery

@@ -15,6 +15,7 @@ class Pinned {
   // Ends in fail() when something can't be priced. With Replay::static_only no Timeline is made.
   Answer ask(const Scenario&, const Calibration&, const Plan&, Replay = Replay::automatic);
   std::size_t compiled() const { return compiled_; }  // how often
+  std::size_t simulated() const { return simulated_; }
 
  private:
   // What the Evaluator's Program is of.
@@ -24,14 +25,25 @@ class Pinned {
     Cluster cluster;
     Plan plan;
   };
+  // What the step was last simulated with; all that its length depends on, with the Program.
+  struct Played {
+    std::vector<NodeGroup> groups;
+    Calibration calibration;
+    Replay replay;
+    bool operator==(const Played&) const = default;
+  };
   bool is_of(const Scenario&, const Plan&) const;
+  void play(const Scenario&, const Calibration&, Replay);
   const Topology& topology_of(const Cluster&);
 
   Evaluator evaluator_;
   std::optional<Compiled> of_;
   std::optional<Topology> topology_;
   Cluster wired_;  // that topology_ is of
-  std::size_t compiled_ = 0;
+  std::optional<Played> played_;
+  Tick makespan_{};
+  bool shared_ = false;
+  std::size_t compiled_ = 0, simulated_ = 0;
 };
 
 }  // namespace orrery

@@ -193,4 +193,19 @@ Scenario Variants::with(std::size_t axis, std::size_t value, const Library& libr
   return read({{axis, &grid_.axes()[axis].values[value]}}, library);
 }
 
+std::optional<std::string> Variants::nearest_path(std::size_t axis) const {
+  Path path = paths_[axis];
+  Json document = in_file_[axis] ? document_ : resolved_;
+  const auto [depth, at] = follow(document, path);
+  if (depth == path.size() || !at->is(Json::Kind::object)) return std::nullopt;
+  std::vector<std::string> known;
+  for (const Json::Member& m : at->members()) known.push_back(m.first);
+  const auto near = nearest(path[depth], known);
+  if (!near) return std::nullopt;
+  path[depth] = *near;
+  std::string out;
+  for (const std::string& name : path) out += (out.empty() ? "" : ".") + name;
+  return out;
+}
+
 }  // namespace orrery

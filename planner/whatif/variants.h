@@ -6,6 +6,7 @@
 // reference; else in the scenario with all references resolved. So "cluster.preset" swaps one cluster for
 // another, and "cluster.groups.main.node.nics.bandwidth" changes a figure that stands in the preset.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,9 @@ class Variants {
   Scenario at(std::size_t point, const Library&) const;
   // The base with one value of one axis.
   Scenario with(std::size_t axis, std::size_t value, const Library&) const;
+  // For an axis whose path the base does not hold: the path with its first unknown name replaced by the
+  // nearest one.
+  std::optional<std::string> nearest_path(std::size_t axis) const;
 
  private:
   struct Setting {

@@ -75,5 +75,32 @@ TEST(Svg, ScatterIsWellFormedAndCountsItsSources) {
   EXPECT_EQ(xml_error(scatter_svg({})), "");
 }
 
+// Twice as far along an axis is as far on the picture wherever it begins; the front is ringed and joined.
+TEST(Svg, FrontDrawsPointsOnLogarithmicAxes) {
+  const std::vector<FrontPoint> points{{"a", "8", "nodes 1", 10, 100, true}, {"a", "16", "nodes 2", 5, 120, true},
+                                       {"b<", "8", "nodes 1 & b", 20, 200, false}};
+  const std::string svg = front_svg(points, {"x & y", "days", "dollars"});
+  EXPECT_EQ(xml_error(svg), "");
+  EXPECT_EQ(count(svg, "a8 8 0 1 0 16 0"), 2U);       // rings
+  EXPECT_EQ(count(svg, "stroke-dasharray"), 1U);      // one line joins them
+  EXPECT_EQ(count(svg, ">8</text>"), 1U);             // labels of the front only
+  for (const char* part : {">x &amp; y</text>", ">days</text>", ">dollars</text>", ">b&lt;</text>", "nodes 1 &amp; b",
+                           "2 of them are on the Pareto front"})
+    EXPECT_NE(svg.find(part), std::string::npos) << part;
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+  EXPECT_EQ(xml_error(front_svg({}, {"none", "x", "y"})), "");
+}
+
+// 1200 pixels less 170, 90 and 90 leave 425 on each side of zero, at 685, for the greatest change.
+TEST(Svg, TornadoDrawsChangesToScale) {
+  const std::vector<TornadoBar> bars{{"a", 0.2, -0.1}, {"b & c", std::nullopt, 0.0}};
+  const std::string svg = tornado_svg(bars, "title");
+  EXPECT_EQ(xml_error(svg), "");
+  EXPECT_NE(svg.find("x=\"685\" y=\"72\" width=\"425\""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("x=\"472.5\" y=\"72\" width=\"212.5\""), std::string::npos) << svg;
+  for (const char* part : {">+20.00 %</text>", ">-10.00 %</text>", ">no answer</text>", ">b &amp; c</text>"})
+    EXPECT_NE(svg.find(part), std::string::npos) << part;
+}
+
 }  // namespace
 }  // namespace orrery

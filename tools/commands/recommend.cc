@@ -36,7 +36,7 @@ class Recommend : public Command {
     std::vector<std::string> sets = sweep_.sets();
     if (sets.empty()) sets.push_back("/cluster/groups/0/nodes=" + std::string(doublings));
     Sweep sweep(session, sweep_, std::move(sets));
-    check(targets, sweep.base().scenario);
+    if (const auto first = sweep.scenario(0)) check(targets, *first);
     const auto [points, answers] = ask(sweep, targets, session.watch());
     if (interrupted()) return exit_interrupted;
     const auto best = smallest(answers, targets);
@@ -46,7 +46,7 @@ class Recommend : public Command {
                     "): " + answers[*best].plan + "\n\n");
     else
       session.print("no point of the grid meets the target\n\n");
-    session.print(table.text());
+    session.print(table.text() + notes(points, answers));
     if (!session.globals().markdown.empty()) session.write(session.globals().markdown, table.markdown());
     return best ? exit_ok : exit_no;
   }
@@ -98,7 +98,10 @@ class Recommend : public Command {
     std::vector<std::size_t> order(sweep.grid().size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::vector<int> gpus;
-    for (const std::size_t point : order) gpus.push_back(sweep.gpus(point));
+    for (const std::size_t point : order) {
+      const auto scenario = sweep.scenario(point);
+      gpus.push_back(scenario ? scenario->cluster.ranks() : 0);
+    }
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return gpus[a] < gpus[b]; });
     Asked out;

@@ -74,7 +74,8 @@ class WhatIf : public Command {
         points_table(sweep.grid(), points, answers, pareto_.empty() ? std::vector<std::size_t>() : front);
     const Globals& to = session.globals();
     if (sweep_.out() != "-") {
-      session.print(sweep.base().scenario.name + ": " + sweep.name().mode + "\n\n" + table.text());
+      session.print(sweep.base().scenario.name + ": " + sweep.name().mode + "\n\n" + table.text() +
+                    notes(points, answers));
       if (answers.size() < sweep.grid().size())
         session.print("stopped after " + std::to_string(answers.size()) + " of " +
                       std::to_string(sweep.grid().size()) + " points" +

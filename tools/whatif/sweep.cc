@@ -138,16 +138,21 @@ void Sweep::read_document(const SweepFlags& flags, std::vector<std::string> sets
   }
 }
 
+// Every value of a list that somebody wrote; of the thousands of a range the first and the last.
 void Sweep::try_values() {
+  constexpr std::size_t most_tried = 64;
   for (std::size_t axis = 0; axis < grid().axes().size(); ++axis) {
     const Axis& a = grid().axes()[axis];
-    session_.executor().run(a.values.size(), [&](std::size_t i, std::size_t worker) {
+    const std::size_t step = a.values.size() > most_tried ? a.values.size() - 1 : 1;
+    for (std::size_t i = 0; i < a.values.size(); i += step) {
       try {
-        variants_->with(axis, i, workers_[worker].library);
+        variants_->with(axis, i, workers_.front().library);
       } catch (const InputError& e) {
-        throw UsageError("--set " + a.path + "=" + shown(a.values[i]) + ": " + e.what());
+        const auto near = variants_->nearest_path(axis);
+        throw UsageError("--set " + a.path + "=" + shown(a.values[i]) + ": " + e.what() +
+                         (near ? "; did you mean " + *near + "?" : ""));
       }
-    });
+    }
   }
 }
 
@@ -195,11 +200,11 @@ std::vector<Answer> Sweep::run(const std::string& out, bool resume) {
   return done;
 }
 
-int Sweep::gpus(std::size_t point) {
+std::optional<Scenario> Sweep::scenario(std::size_t point) {
   try {
-    return variants_->at(point, workers_.front().library).cluster.ranks();
+    return variants_->at(point, workers_.front().library);
   } catch (const InputError&) {
-    return 0;
+    return std::nullopt;
   }
 }
 

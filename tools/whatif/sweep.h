@@ -44,7 +44,7 @@ class Sweep {
   const Question& base() const { return question_; }
   const Variants& variants() const { return *variants_; }
   const Grid& grid() const { return variants_->grid(); }
-  int gpus(std::size_t point);  // 0: the scenario of the point can't be read
+  std::optional<Scenario> scenario(std::size_t point);  // nothing: it can't be read
   bool pinned() const { return pinned_; }
   // Of a pinned sweep, or the best plan of the base once it was asked; nothing if the base has none.
   const std::optional<Plan>& plan();

@@ -90,7 +90,7 @@ Table points_table(const Grid& grid, std::span<const std::size_t> points, std::s
       row.push_back(shown(grid.value(points[i], axis)));
     row.push_back(std::to_string(a.gpus));
     if (a.outcome != Outcome::ok) {
-      row.push_back(std::string(name(a.outcome)) + ": " + a.message);
+      row.emplace_back(name(a.outcome));
       row.resize(titles.size());
     } else {
       row.insert(row.end(),
@@ -104,6 +104,19 @@ Table points_table(const Grid& grid, std::span<const std::size_t> points, std::s
     table.row(std::move(row));
   }
   return table;
+}
+
+std::string notes(std::span<const std::size_t> points, std::span<const Answer> answers) {
+  constexpr std::size_t most = 10;
+  std::string out;
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Answer& a = answers[i];
+    if (a.outcome == Outcome::ok || ++found > most) continue;
+    out += " " + std::to_string(points[i]) + ": " + std::string(name(a.outcome)) + ": " + a.message + "\n";
+  }
+  if (found > most) out += " and " + std::to_string(found - most) + " more without an answer\n";
+  return out.empty() ? "" : "\n" + out;
 }
 
 Table tornado_table(std::span<const Effect> effects, const Answer& base) {

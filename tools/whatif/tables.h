@@ -14,6 +14,8 @@ namespace orrery {
 // `points`: of the grid, that the answers are of. `front`: answers to mark; empty: no column for it.
 Table points_table(const Grid&, std::span<const std::size_t> points, std::span<const Answer>,
                    std::span<const std::size_t> front);
+// Why some points have no answer, a line each, the first ones.
+std::string notes(std::span<const std::size_t> points, std::span<const Answer>);
 Table tornado_table(std::span<const Effect>, const Answer& base);
 Table shadow_table(std::span<const ShadowPrice>, const Scenario&);
 
