@@ -48,8 +48,10 @@ class Builder {
     });
     keep_links();
     compare_copies();
+    link_cores();
+    for (std::size_t i = 0; i < paths_.size() && !core_links_.empty(); ++i) share_cores(paths_[i], peaks_[i]);
     number_paths();
-    share_cores();
+    for (std::size_t t = 0; t < p_.teams.size() && !core_links_.empty(); ++t) add_computing(p_.teams[t]);
     return std::move(out_);
   }
 
@@ -89,6 +91,7 @@ class Builder {
         if (greatest[g * SharedInput::kinds + k] > 0) add_path(g, k, greatest[g * SharedInput::kinds + k]);
   }
 
+  static Kind kind_of(std::uint32_t kind) { return static_cast<Kind>(kind + static_cast<std::uint32_t>(Kind::all_reduce)); }
   // A message is its sender's.
   static std::size_t index(std::uint32_t group, Kind kind) {
     const Kind k = kind == Kind::receive ? Kind::send : kind;
@@ -105,7 +108,7 @@ class Builder {
 
   void add_path(std::uint32_t g, std::uint32_t kind, double greatest) {
     const Group& group = p_.groups[g];
-    const Pattern how = pattern(static_cast<Kind>(kind + static_cast<std::uint32_t>(Kind::all_reduce)));
+    const Pattern how = pattern(kind_of(kind));
     const auto path = static_cast<std::uint32_t>(paths_.size());
     paths_.push_back({g, kind, greatest, {}});
     out_.path[g * SharedInput::kinds + kind] = path;
@@ -228,7 +231,7 @@ class Builder {
         continue;
       }
       number = static_cast<std::uint32_t>(out_.peak.size());
-      if (static_cast<Kind>(path.kind + static_cast<std::uint32_t>(Kind::all_reduce)) == Kind::send)
+      if (kind_of(path.kind) == Kind::send)
         (&number)[static_cast<std::size_t>(Kind::receive) - static_cast<std::size_t>(Kind::send)] = number;
       out_.peak.push_back(peaks_[i]);
       out_.shares.insert(out_.shares.end(), path.shares.begin(), path.shares.end());
@@ -236,28 +239,40 @@ class Builder {
     }
   }
 
-  // A link for each node with fewer cores than ranks.
-  void share_cores() {
-    std::vector<std::uint32_t> links;     // by node
+  // A link for each node that has fewer cores than its ranks take when all compute and communicate.
+  void link_cores() {
     const std::uint32_t before = out_.links;
     for (const NodeGroup& g : cluster_.groups)
-      for (int n = 0; n < g.nodes; ++n) links.push_back(shares_cores(g.node) ? out_.links++ : none);
-    if (out_.links == before) return;
-    for (const Team& team : p_.teams) add_computing(team, links);
+      for (int n = 0; n < g.nodes; ++n)
+        core_links_.push_back(g.node.cores > 0 && g.node.gpus * 2 > g.node.cores ? out_.links++ : none);
+    if (out_.links == before) core_links_.clear();
   }
-  static bool shares_cores(const Node& node) { return node.cores > 0 && node.gpus > node.cores; }
 
-  void add_computing(const Team& team, const std::vector<std::uint32_t>& links) {
+  // What a rank that takes a core adds to the link of its node.
+  engine::Share core_of(std::uint32_t rank) const {
+    const Seat at = seat(cluster_, {rank});
+    return {core_links_[at.node], 1.0 / cluster_.groups[at.group].node.cores};
+  }
+  static void add(std::vector<engine::Share>& to, engine::Share s, double factor) {
+    if (s.link == none) return;
+    if (to.empty() || to.back().link != s.link) to.push_back({s.link, 0});
+    to.back().weight += s.weight * factor;
+  }
+
+  // Its members move the bytes of a communication: each takes a core at the greatest rate, of a message the receiver.
+  void share_cores(Path& path, double peak) const {
+    const Group& group = p_.groups[path.group];
+    const double level = path.greatest * peak;
+    const double members = pattern(kind_of(path.kind)) == Pattern::message ? 0.5 : 1;
+    std::vector<engine::Share> shares;
+    for (const RankId member : group.members) add(shares, core_of(member.i), members * group.copies / level);
+    path.shares.insert(path.shares.end(), shares.begin(), shares.end());
+  }
+
+  void add_computing(const Team& team) {
     const std::uint32_t base = team.players.front().i / stage_ranks_ * stage_ranks_;
     std::vector<std::vector<engine::Share>> shares(team.players.size());
-    for (std::uint32_t r = 0; r < stage_ranks_; ++r) {
-      const Seat at = seat(cluster_, {base + r});
-      const std::uint32_t link = links[at.node];
-      if (link == none) continue;
-      auto& mine = shares[team.player_of[r]];
-      if (mine.empty() || mine.back().link != link) mine.push_back({link, 0});
-      mine.back().weight += 1.0 / cluster_.groups[at.group].node.cores;
-    }
+    for (std::uint32_t r = 0; r < stage_ranks_; ++r) add(shares[team.player_of[r]], core_of(base + r), 1);
     for (const std::vector<engine::Share>& mine : shares) {
       out_.alike &= std::all_of(mine.begin(), mine.end(), [&](const engine::Share& s) { return s.weight == mine[0].weight; });
       out_.compute_path.push_back(mine.empty() ? SharedInput::no_path : static_cast<std::uint32_t>(out_.peak.size()));
@@ -277,6 +292,7 @@ class Builder {
   std::vector<double> peaks_;                          // by path, of one group
   std::vector<Load> loads_;
   std::vector<std::uint32_t> kept_;                    // by link of the topology: its number, or none
+  std::vector<std::uint32_t> core_links_;              // by node: of its cores, or none; empty where all are none
   SharedInput out_;
 };
 

@@ -10,8 +10,9 @@
 // greatest u is a bound), and links that are used alike are one. On most clusters little is left, and where nothing
 // is, nothing is ever shared.
 //
-// The cores of a node are a link too, where it has fewer cores than ranks that compute: a compute instruction takes one
-// core at full rate.
+// The cores of a node are a link too, where its ranks compute and communicate on them (Node::cores): a compute
+// instruction takes one core at full rate, and so does each member of a communication while bytes flow at the
+// greatest rate.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -140,7 +140,7 @@ std::string_view reason(Chosen c) {
     case Chosen::static_nothing_shared: return "static replay, exact: no link can be full and no communication slows compute";
     case Chosen::static_no_overlap: return "static replay, exact: no transfers overlap on a full link and none slows compute";
     case Chosen::shared_asked_for: return "shared replay, as asked for";
-    case Chosen::shared_cores: return "shared replay: ranks compute on the same cores";
+    case Chosen::shared_cores: return "shared replay: ranks of a node compute and communicate on its cores";
     case Chosen::shared_link: return "shared replay: transfers overlap on a link";
     case Chosen::shared_compute: return "shared replay: compute runs beside communication that slows it";
   }

@@ -18,7 +18,7 @@ enum class Chosen : std::uint8_t {
   static_nothing_shared,  // no link can be full and nothing slows compute, whatever the times
   static_no_overlap,      // nothing that could share does so in this step
   shared_asked_for,
-  shared_cores,           // a node has fewer cores than ranks that compute
+  shared_cores,           // ranks of a node compute and communicate on the same cores
   shared_link,            // two transfers overlap on a link
   shared_compute          // compute runs beside a communication that slows it
 };
