@@ -33,6 +33,7 @@ class Frame {
   // `widest`: of the splits, tensor parallelism among them; 0: none is tensor-parallel.
   Frame(const CostModel&, const Division&, int widest, const Options&);
 
+  const Division& division() const { return division_; }
   // The strategies for embedding and head; the frame is solved for each.
   std::size_t besides() const { return besides_.size(); }
   bool empty() const { return besides_.empty() || layers_.empty(); }

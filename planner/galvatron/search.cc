@@ -47,20 +47,25 @@ class Planner {
         add(Frame(model_, division, 0, options_));
         for (int widest = 2; widest <= p.gpus() / stages; widest *= 2)
           if (p.activation.count(widest)) add(Frame(model_, division, widest, options_));
+        if (!frames_.empty() && frames_.back().division() == division) count_plans(frames_.back());
       }
     }
   }
 
   void add(Frame frame) {
     if (frame.empty()) return;
-    const double plans = frame.log10_plans() + std::log10(static_cast<double>(frame.besides()));
-    double& all = result_.certificate.log10_plans;
-    all =
-        frames_.empty() ? plans : std::max(all, plans) + std::log10(1 + std::pow(10, -std::abs(all - plans)));
     for (std::size_t i = 0; i < frame.besides(); ++i)
       cases_.push({frame.quick_bound(i), frames_.size(), i, false});
     result_.certificate.cases += frame.besides();
     frames_.push_back(std::move(frame));
+  }
+
+  // Of the widest frame of a division, which has the plans of the others too.
+  void count_plans(const Frame& frame) {
+    const double plans = frame.log10_plans() + std::log10(static_cast<double>(frame.besides()));
+    double& all = result_.certificate.log10_plans;
+    const double more = std::max(all, plans);
+    all = more + std::log10(std::pow(10, all - more) + std::pow(10, plans - more));
   }
 
   void relax(Case next) {

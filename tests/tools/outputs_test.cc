@@ -27,6 +27,15 @@ TEST(Outputs, FollowTheirSchemas) {
   expect_accepted("result", scratch.run("orrery simulate scenarios/llama3-8b-8xh100.json --json -").out);
 }
 
+TEST(Outputs, OfTheSearchUnderGalvatronsCostModelFollowTheirSchema) {
+  const Scratch scratch("galvatron");
+  const std::string plan =
+      "orrery plan --cost-model galvatron --profiles tests/planner/galvatron/samples --global-batch 32 --save s.json ";
+  expect_accepted("galvatron", scratch.run(plan + "--memory '6 GiB' --json -").out);
+  expect_accepted("galvatron", scratch.run(plan + "--memory '6 GiB' --cuts any --plan s.json --json -").out);
+  expect_accepted("galvatron", scratch.run(plan + "--memory '1 GiB' --json -").out);
+}
+
 TEST(Outputs, OfWhatWasExecutedFollowTheirSchemas) {
   const Scratch scratch("executed");
   scratch.run("for i in $(seq 300); do echo \"the quick brown fox $i jumps over the lazy dog\"; done > fox.txt");
