@@ -231,20 +231,20 @@ TensorRef KernelBinder::tokens(const TensorRef& all, bool labels, std::uint32_t 
 void KernelBinder::embedding(const Moment& m, const Operands& o, std::vector<Kernel>& out) const {
   const bool gradient = !forward(m.pass);
   Kernel& k = add(gradient ? KernelName::embedding_gradient : KernelName::embedding, m, out);
-  const std::int64_t rows = padded_vocab(model_, plan_.tp) / plan_.tp;
+  const TensorRef& table = gradient ? o.write(0) : o.read(1);  // this rank's part of the vocabulary's rows
   k.attributes.sequence = training_.sequence;
-  k.attributes.first_row = rows * at_.tensor;
+  k.attributes.first_row = table.rows * at_.tensor;
   k.attributes.vocab = model_.vocab;
   if (!gradient) {
     k.in[0] = tokens(o.read(0), false, m.micro_batch);
-    k.in[1] = o.read(1);
-    if (at_.tensor == 0) k.in[2] = o.read_if(2);  // the sum over tensor ranks counts positions once
+    k.in[1] = table;
+    k.in[2] = o.read_if(2);
     k.out[0] = o.write(0);
     return;
   }
   k.in[0] = o.read(0);
   k.in[1] = tokens(o.read(1), false, m.micro_batch);
-  k.out[0] = o.write(0);
+  k.out[0] = table;
   k.attributes.add = o.writes[0].add;
   if (o.writes.size() == 1) return;
   Kernel positions = k;
@@ -261,7 +261,7 @@ void KernelBinder::cross_entropy(const Moment& m, const Operands& o, std::vector
   }
   const bool gradient = !forward(m.pass);
   Kernel& k = add(gradient ? KernelName::cross_entropy_gradient : KernelName::cross_entropy, m, out);
-  k.attributes.first_row = padded_vocab(model_, plan_.tp) / plan_.tp * at_.tensor;
+  k.attributes.first_row = o.read(0).columns * at_.tensor;  // logits: this rank's part of the vocabulary
   k.attributes.vocab = model_.vocab;
   k.attributes.scale =
       1 / (static_cast<float>(training_.global_batch) * static_cast<float>(training_.sequence));

@@ -18,6 +18,8 @@ Range range_of(const Operand& o, const Buffer& what, const Coordinates& c) {
   switch (o.share) {
     case Share::all:
       return {o.offset, all};
+    case Share::first:
+      return {o.offset, c.tensor == 0 ? all : 0};
     case Share::tensor:
       return {o.offset + all / c.tensor_ranks * c.tensor, all / c.tensor_ranks};
     case Share::data: {
@@ -49,7 +51,8 @@ void bind_operands(const RankMemory& m, const Coordinates& c, const Call& call, 
     b.buffer_elements = what.shape.elements();
     b.tensor.data = b.buffer + range.first * size_of(what.dtype);
     b.tensor.dtype = what.dtype;
-    b.tensor.columns = o.share == Share::all ? columns_of(o.shape) : 1;
+    const bool whole = o.share == Share::all || o.share == Share::first;
+    b.tensor.columns = whole ? columns_of(o.shape) : 1;
     b.tensor.rows = range.count / b.tensor.columns;
     (o.write ? out.writes : out.reads).push_back(b);
   }

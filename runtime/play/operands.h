@@ -20,8 +20,10 @@ struct Operands {
 
   const TensorRef& read(std::size_t i) const { return reads.at(i).tensor; }
   const TensorRef& write(std::size_t i) const { return writes.at(i).tensor; }
-  // None where the row has no such operand: biases, masks.
-  TensorRef read_if(std::size_t i) const { return i < reads.size() ? reads[i].tensor : TensorRef{}; }
+  // None where the row has no such operand (biases, masks), or its share of it is nothing.
+  TensorRef read_if(std::size_t i) const {
+    return i < reads.size() && reads[i].tensor.rows > 0 ? reads[i].tensor : TensorRef{};
+  }
   TensorRef write_if(std::size_t i) const { return i < writes.size() ? writes[i].tensor : TensorRef{}; }
 };
 

@@ -128,8 +128,9 @@ struct Buffer {
 //
 // `tensor`: the player's equal part, by its place in its tensor group, of the elements in order. `data`:
 // offsets count in the whole of which the buffer holds the player's equal part, by its place in its data
-// group; the operand is what falls within that part, perhaps nothing.
-enum class Share : std::uint8_t { all, tensor, data };
+// group; the operand is what falls within that part, perhaps nothing. `first`: all of it on the first of the
+// player's tensor group, nothing on the others: what a sum over the group is to count once.
+enum class Share : std::uint8_t { all, tensor, data, first };
 struct Operand {
   std::uint16_t buffer = 0;  // into the block's buffers
   bool write = false;

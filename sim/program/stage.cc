@@ -227,8 +227,11 @@ std::uint32_t StageEmitter::embed(const StageBlocks& s, Tensor w, Tensor x) {
   const std::uint32_t row =
       builder_.compute(edge(OpName::embedding, Pass::forward),
                        {tokens(), view(w, *s.units[0].unit, "embedding.weight")}, {out});
-  if (s.units[0].unit->find("position.weight"))
-    builder_.also_read(view(w, *s.units[0].unit, "position.weight"));
+  if (s.units[0].unit->find("position.weight")) {
+    Tensor positions = view(w, *s.units[0].unit, "position.weight");
+    positions.share = Share::first;  // the table is cut, and its parts are summed
+    builder_.also_read(positions);
+  }
   if (plan_.tp == 1) return row;
   builder_.communicate(Stream::tensor, sharded ? Kind::reduce_scatter : Kind::all_reduce, Role::tensor, bytes,
                        half_, {out}, {x});
