@@ -66,7 +66,9 @@ std::int64_t at_most_a_million(std::string_view name, std::int64_t n) {
 }  // namespace
 
 std::vector<Flag> GalvatronPlan::flags() {
-  return {{"--cost-model", "NAME", "search under another system's prices: galvatron, from its profile files",
+  return {{"--cost-model", "NAME",
+           "search under another's prices: galvatron, from its profile files; --plan and --save are its "
+           "strategy files",
            &cost_model_, false, models},
           {"--profiles", "DIR", "with it: folders of Galvatron's profiles, searched with what is below",
            &profiles_},
@@ -95,6 +97,8 @@ int GalvatronPlan::run(Session& session, std::span<const Flag> shared) const {
                                          "--precision", "--calibration", "--top"};
   const Shared line(shared);
   line.refuse(others);
+  if (!session.globals().csv.empty() || !session.globals().markdown.empty())
+    throw UsageError("--cost-model galvatron writes --json, not --csv or --md");
   if (profiles_.empty()) throw UsageError("--profiles is missing: folders of Galvatron's profile files");
   GalvatronAnswer answer{
       find_profile(session, {profiles_, at_most_a_million("--nodes", line.value<std::int64_t>("--nodes")),
