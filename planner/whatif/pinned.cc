@@ -18,11 +18,24 @@ bool Pinned::is_of(const Scenario& s, const Plan& plan) const {
 }
 
 const Topology& Pinned::topology_of(const Cluster& cluster) {
-  if (!topology_ || !(wired_ == cluster)) {
+  if (!topology_ || wired_.groups != cluster.groups || wired_.fabric != cluster.fabric) {
     topology_.emplace(cluster);
     wired_ = cluster;
   }
   return *topology_;
+}
+
+// The Program's peaks, which no rate and no price changes, against the devices of this cluster.
+const std::vector<StageMemory>& Pinned::memory_of(const Cluster& cluster, const Calibration& c) {
+  const Reserved now{c.context, c.workspace, c.communicator, c.fragmentation};
+  if (memory_.empty() || reserved_ != now) {
+    memory_ = evaluator_.memory();
+    reserved_ = now;
+  }
+  // Of several groups, clusters of the same Program are equal.
+  if (cluster.groups.size() == 1)
+    for (StageMemory& m : memory_) m.limit = cluster.groups.front().node.device.memory;
+  return memory_;
 }
 
 void Pinned::play(const Scenario& s, const Calibration& calibration, Replay replay) {
@@ -51,12 +64,13 @@ Answer Pinned::ask(const Scenario& s, const Calibration& calibration, const Plan
   } else {
     of_.reset();
     played_.reset();
+    memory_.clear();
     if (const auto broken = evaluator_.compile(problem, plan))
       return no_answer(s, broken->unsupported ? Outcome::unsupported : Outcome::illegal, broken->message);
     of_ = Compiled{s.model, s.training, s.cluster, plan};
     ++compiled_;
   }
-  const std::vector<StageMemory>& memory = evaluator_.memory();
+  const std::vector<StageMemory>& memory = memory_of(s.cluster, calibration);
   if (!fits(memory, s.objective.memory_at_most)) return no_answer(s, Outcome::memory, shortage(memory));
   const Bytes peak = memory[fullest(memory)].peak;
   play(s, calibration, replay);

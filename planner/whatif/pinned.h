@@ -32,14 +32,23 @@ class Pinned {
     Replay replay;
     bool operator==(const Played&) const = default;
   };
+  // Of a calibration, what is memory.
+  struct Reserved {
+    Bytes context{}, workspace{}, communicator{};
+    double fragmentation = 0;
+    bool operator==(const Reserved&) const = default;
+  };
   bool is_of(const Scenario&, const Plan&) const;
   void play(const Scenario&, const Calibration&, Replay);
   const Topology& topology_of(const Cluster&);
+  const std::vector<StageMemory>& memory_of(const Cluster&, const Calibration&);
 
   Evaluator evaluator_;
   std::optional<Compiled> of_;
   std::optional<Topology> topology_;
-  Cluster wired_;  // that topology_ is of
+  Cluster wired_;                    // that topology_ is of
+  std::vector<StageMemory> memory_;  // of the Program; empty: not yet
+  Reserved reserved_;                // that memory_ counts
   std::optional<Played> played_;
   Tick makespan_{};
   bool shared_ = false;

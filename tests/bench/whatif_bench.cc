@@ -51,8 +51,8 @@ void sweep(benchmark::State& state, const char* set, Replay replay) {
   Sweep s(set);
   for (auto _ : state) s.run(static_cast<std::size_t>(state.range(0)), replay);
   state.counters["points"] = static_cast<double>(s.size());
-  state.counters["ms_a_point"] =
-      benchmark::Counter(static_cast<double>(s.size()) * static_cast<double>(state.iterations()) / 1e3,
+  state.counters["time_a_point"] =
+      benchmark::Counter(static_cast<double>(s.size()) * static_cast<double>(state.iterations()),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 

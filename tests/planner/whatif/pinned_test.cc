@@ -84,7 +84,7 @@ void change(Scenario& s, std::mt19937& random) {
 
 TEST(Pinned, IsWhatAFreshEvaluationGives) {
   std::mt19937 random(3);
-  const Calibration c = small_calibration();
+  Calibration c = small_calibration();
   const std::vector<Plan> plans = uniform_plans(small_scenario());
   std::array<int, 6> outcomes{};
   Pinned pinned;
@@ -93,6 +93,7 @@ TEST(Pinned, IsWhatAFreshEvaluationGives) {
     Scenario s = small_scenario(2, 40);
     if (i % 8 == 0) plan = plans[random() % plans.size()];
     for (int k = 0; k < 2; ++k) change(s, random);
+    if (random() % 4 == 0) c.fragmentation = 0.1 * static_cast<double>(random() % 3);
     for (const Replay replay : {Replay::automatic, Replay::static_only}) {
       const Answer a = pinned.ask(s, c, plan, replay);
       ++outcomes[static_cast<std::size_t>(a.outcome)];
