@@ -1,7 +1,7 @@
 // The memory of a rank, without prices. A buffer lives from the first to the last instruction that names it,
-// in id order; the ledger adds at first use and subtracts after last use. Two buffers share bytes only where
-// streams and waits order their uses, so the peak holds at any timing. Constants of a software stack
-// (context, communicators, fragmentation) are a calibration's and not here.
+// in id order; the ledger adds at first use and subtracts after last use. A message or a reduction that may
+// still be under way by then is in the arena (arena.h), which holds at any timing. Constants of a software
+// stack (context, communicators, fragmentation) are a calibration's and not here.
 #pragma once
 #include <array>
 #include <cstdint>
