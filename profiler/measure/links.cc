@@ -24,19 +24,26 @@ void open_world(Backend& backend, std::uint32_t ranks) {
   backend.open_groups({&world, 1}, {&id, 1});
 }
 
-// The communications of one rank in its group of all.
+// The communications of one rank in its group of all, each after a matrix product, as in a step: its threads
+// have computed when it begins, and the ranks come to it one by one.
 class Member {
  public:
+  static constexpr Bytes buffers{std::int64_t{64} << 20};
+  static constexpr std::int64_t side = 192;  // of the product: 14 MFLOP
+  static constexpr int most_products = 64;   // of a batch
   // Device memory that a member takes.
-  static constexpr Bytes memory{std::int64_t{64} << 20};
+  static constexpr Bytes memory{buffers.v + 3 * side * side * 4 + 4096};
 
   Member(Backend& backend, std::uint32_t ranks, std::uint32_t rank)
       : backend_(backend),
         ranks_(ranks),
         rank_(rank),
-        base_(static_cast<std::byte*>(backend.allocate(memory, Memory::device))) {
+        base_(static_cast<std::byte*>(backend.allocate(buffers, Memory::device))) {
     open_world(backend, ranks);
-    backend.create_events(4);
+    backend.create_events(first_product + 2 * most_products);
+    product_.name = KernelName::matmul;
+    for (TensorRef* t : {&product_.in[0], &product_.in[1], &product_.out[0]})
+      *t = {backend.allocate({side * side * 4}, Memory::device), DType::fp32, side, side};
   }
 
   // Queues one of a whole buffer of `bytes`: each on memory of its own as long as there is some, as in a
@@ -74,32 +81,54 @@ class Member {
     backend_.communicate(c, stream);
   }
 
-  double batch(Kind kind, std::int64_t bytes, int count) {
-    post(Kind::all_reduce, 4 * ranks_, Stream::data);  // so that all begin together
+  // So that all begin together.
+  void meet() {
+    post(Kind::all_reduce, 4 * ranks_, Stream::data);
     synchronize();
-    backend_.record(0, Stream::data);
-    for (int i = 0; i < count; ++i) post(kind, bytes, Stream::data);
-    backend_.record(1, Stream::data);
-    synchronize();
-    return between(backend_, 0, 1) / count;
+  }
+  void multiply() { backend_.launch(product_, Stream::compute); }
+  void multiply(int i) {
+    const auto event = first_product + 2 * static_cast<EventIndex>(i);
+    backend_.record(event, Stream::compute);
+    multiply();
+    backend_.record(event + 1, Stream::compute);
   }
 
-  // There and back between ranks 0 and 1, so many times; the time of one way.
+  // What each of `count` communications adds to the products.
+  double batch(Kind kind, std::int64_t bytes, int count) {
+    meet();
+    backend_.record(0, Stream::compute);
+    for (int i = 0; i < count; ++i) {
+      multiply(i);
+      pass(Stream::compute, Stream::data);
+      post(kind, bytes, Stream::data);
+      pass(Stream::data, Stream::compute);
+    }
+    backend_.record(1, Stream::data);
+    synchronize();
+    return added(count) / count;
+  }
+
+  // There and back between ranks 0 and 1, so many times, each after a product of rank 0; the time of one way.
   double round_trips(std::int64_t bytes, int count) {
+    meet();
     const bool first = rank_ == 0;
     const Stream out = first ? Stream::send_next : Stream::send_previous;
     const Stream in = first ? Stream::receive_next : Stream::receive_previous;
-    backend_.record(0, out);
+    backend_.record(0, first ? Stream::compute : in);
     for (int i = 0; i < count; ++i) {
-      if (first) post(Kind::send, bytes, out);
+      if (first) {
+        multiply(i);
+        pass(Stream::compute, out);
+        post(Kind::send, bytes, out);
+      }
       post(Kind::receive, bytes, in);
-      backend_.record(2, in);
-      backend_.wait(2, out);
+      pass(in, first ? Stream::compute : out);
       if (!first) post(Kind::send, bytes, out);
     }
     backend_.record(1, first ? in : out);
     synchronize();
-    return between(backend_, 0, 1) / (2 * count);
+    return added(first ? count : 0) / (2 * count);
   }
 
   void synchronize() {
@@ -108,16 +137,32 @@ class Member {
   }
 
  private:
+  static constexpr EventIndex first_product = 4;
+  void pass(Stream from, Stream to) {
+    backend_.record(2, from);
+    backend_.wait(2, to);
+  }
+  // The time between events 0 and 1 without that of the products.
+  double added(int products) const {
+    constexpr double resolution = 1e-7;  // s
+    double out = between(backend_, 0, 1);
+    for (int i = 0; i < products; ++i) {
+      const auto event = first_product + 2 * static_cast<EventIndex>(i);
+      out -= between(backend_, event, event + 1);
+    }
+    return std::max(out, resolution);
+  }
   // Of a buffer and one beside it for what comes in.
   std::int64_t place(std::int64_t bytes) {
     const std::int64_t both = (2 * bytes + 255) / 256 * 256;
-    if (next_ + both > memory.v) next_ = 0;
+    if (next_ + both > buffers.v) next_ = 0;
     return std::exchange(next_, next_ + both);
   }
 
   Backend& backend_;
   std::uint32_t ranks_, rank_, sent_ = 0, received_ = 0, met_ = 0;
   std::byte* base_;
+  Kernel product_;
   std::int64_t next_ = 0;
   std::deque<Transfer> transfers_;  // of what is queued
 };
@@ -126,7 +171,7 @@ class Member {
 using Samples = std::vector<std::vector<double>>;
 
 int batch_size(std::int64_t bytes, const LinkOptions& o) {
-  return static_cast<int>(std::clamp<std::int64_t>(o.bytes_each / bytes, 2, 64));
+  return static_cast<int>(std::clamp<std::int64_t>(o.bytes_each / bytes, 2, Member::most_products));
 }
 
 Samples measure_member(Member& member, std::span<const CollectivePoint> points, const LinkOptions& options,
@@ -185,22 +230,18 @@ std::vector<CollectivePoint> measure_links(const WithRanks& with_ranks, std::spa
 }
 
 Overlap measure_overlap(const WithRanks& with_ranks) {
-  constexpr std::int64_t bytes = std::int64_t{4} << 20, side = 256;
+  constexpr std::int64_t bytes = std::int64_t{4} << 20;
   constexpr int collectives_each = 8, rounds = 9;
   std::vector<std::vector<Overlap>> by_rank(2);
-  with_ranks(2, {Member::memory.v + 3 * side * side * 4}, [&](Backend& backend, std::uint32_t rank) {
+  with_ranks(2, Member::memory, [&](Backend& backend, std::uint32_t rank) {
     Member member(backend, 2, rank);
-    Kernel product;
-    product.name = KernelName::matmul;
-    for (TensorRef* t : {&product.in[0], &product.in[1], &product.out[0]})
-      *t = {backend.allocate({side * side * 4}, Memory::device), DType::fp32, side, side};
     // Products and collectives side by side; none of one: the others alone.
     const auto play = [&](int products, int count) {
-      member.batch(Kind::all_reduce, 8, 1);
+      member.meet();
       backend.record(0, Stream::compute);
       backend.record(2, Stream::data);
       for (int i = 0; i < std::max(products, count); ++i) {
-        if (i < products) backend.launch(product, Stream::compute);
+        if (i < products) member.multiply();
         if (i < count) member.post(Kind::all_reduce, bytes, Stream::data);
       }
       backend.record(1, Stream::compute);

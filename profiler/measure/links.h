@@ -17,8 +17,9 @@ struct LinkOptions {
 };
 
 // All-reduce, reduce-scatter, all-gather, all-to-all, broadcast in groups of each of `ranks` (2 or more), and
-// messages (Kind::send) between two: one way of a round trip. A collective's time is that of one in a batch
-// that runs back to back, the median over batches on the rank that sees the longest.
+// messages (Kind::send) between two: one way of a round trip. Each follows a matrix product and precedes one,
+// as in a step; its time is what it adds to the products, the median over batches, on the rank that came
+// last.
 std::vector<CollectivePoint> measure_links(const WithRanks&, std::span<const int> ranks, Watch&,
                                            const LinkOptions& = {});
 
