@@ -206,10 +206,10 @@ class Finder {
     }
     if (!s.layers || !s.hidden)
       throw UsageError("the profiles of " + files.name +
-                       " don't say how many layers the model has: --model NAME|FILE, or --layers N" +
+                       " don't say how many layers the model has: --model NAME|FILE, or --layer-count N" +
                        (s.hidden ? "" : " with a model"));
     if (s.layers < 1 || s.layers > most_layers)
-      throw UsageError("--layers takes 1 to 10000, not " + std::to_string(s.layers));
+      throw UsageError("--layer-count takes 1 to 10000, not " + std::to_string(s.layers));
     if (!s.sequence) s.sequence = in_name(files.name, "seqlen");
     if (!s.sequence) s.sequence = measured_sequence(files);
     return s;

@@ -75,7 +75,7 @@ std::vector<Flag> GalvatronPlan::flags() {
           {"--memory", "SIZE", "with it: of a GPU, such as '36 GiB'", &memory_},
           {"--gpus-per-node", "N", "with it: of the cluster that was profiled, where there are several",
            &gpus_per_node_},
-          {"--layers", "N", "with it: of the model, if no preset is named like its profile", &layers_},
+          {"--layer-count", "N", "with it: of the model, if no preset is named like its profile", &layers_},
           {"--cuts", "KIND", "with it: even as Galvatron cuts, or any, and every stage may be the slowest",
            &cuts_, false, cut_words},
           {"--whole-batches", "", "with it: only degrees of data parallelism that divide the micro-batch",
@@ -87,7 +87,8 @@ bool GalvatronPlan::asked() const {
   if (!profiles_.empty() || !memory_.empty() || gpus_per_node_ || layers_ || whole_batches_ ||
       cuts_ != "even")
     throw UsageError(
-        "--profiles, --memory, --gpus-per-node, --layers, --cuts and --whole-batches go with --cost-model "
+        "--profiles, --memory, --gpus-per-node, --layer-count, --cuts and --whole-batches go with "
+        "--cost-model "
         "galvatron");
   return false;
 }
@@ -103,7 +104,7 @@ int GalvatronPlan::run(Session& session, std::span<const Flag> shared) const {
   GalvatronAnswer answer{
       find_profile(session, {profiles_, at_most_a_million("--nodes", line.value<std::int64_t>("--nodes")),
                              at_most_a_million("--gpus-per-node", gpus_per_node_),
-                             at_most_a_million("--layers", layers_),
+                             at_most_a_million("--layer-count", layers_),
                              at_most_a_million("--seq-len", line.value<std::int64_t>("--seq-len")),
                              line.value<std::string>("--model")}),
       {},
