@@ -28,11 +28,14 @@ class Shared {
  public:
   explicit Shared(std::span<const Flag> flags) : flags_(flags) {}
 
-  void refuse(std::span<const std::string_view> names) const {
-    for (const std::string_view name : names)
-      if (given(flag(name)))
-        throw UsageError(std::string(name) +
-                         " doesn't go with --cost-model galvatron, whose question is its profiles");
+  void refuse_others() const {
+    constexpr std::string_view known[] = {
+        "--cost-model",    "--profiles", "--memory",  "--gpus-per-node", "--layer-count",  "--cuts",
+        "--whole-batches", "--model",    "--nodes",   "--seq-len",       "--global-batch", "--plan",
+        "--save",          "--budget",   "--rejected"};  // which always has a value
+    for (const Flag& f : flags_)
+      if (given(f) && std::find(std::begin(known), std::end(known), f.name) == std::end(known))
+        throw UsageError(f.name + " doesn't go with --cost-model galvatron, whose question is its profiles");
   }
   template <class T>
   const T& value(std::string_view name) const {
@@ -94,12 +97,12 @@ bool GalvatronPlan::asked() const {
 }
 
 int GalvatronPlan::run(Session& session, std::span<const Flag> shared) const {
-  constexpr std::string_view others[] = {"SCENARIO",    "--cluster",     "--tokens",
-                                         "--precision", "--calibration", "--top"};
   const Shared line(shared);
-  line.refuse(others);
+  line.refuse_others();
   if (!session.globals().csv.empty() || !session.globals().markdown.empty())
     throw UsageError("--cost-model galvatron writes --json, not --csv or --md");
+  const double budget = line.value<double>("--budget");
+  if (!(budget >= 0)) throw UsageError("--budget takes seconds");
   if (profiles_.empty()) throw UsageError("--profiles is missing: folders of Galvatron's profile files");
   GalvatronAnswer answer{
       find_profile(session, {profiles_, at_most_a_million("--nodes", line.value<std::int64_t>("--nodes")),
@@ -122,7 +125,7 @@ int GalvatronPlan::run(Session& session, std::span<const Flag> shared) const {
     const galvatron::Plan plan = galvatron::read_strategy(document, file, model, answer.batch);
     answer.given.emplace(plan, galvatron::price(model, plan));
   }
-  session.watch().set_budget(line.value<double>("--budget"));
+  session.watch().set_budget(budget);
   answer.result = galvatron::search(model, answer.batch, answer.options, session.watch());
   session.print(galvatron_text(answer));
   if (!session.globals().json.empty()) session.write_json(galvatron_json(answer));

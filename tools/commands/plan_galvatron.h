@@ -14,7 +14,7 @@ class GalvatronPlan {
   std::vector<Flag> flags();
   // Whether the line asks for this; throws UsageError if only flags that go with it are there.
   bool asked() const;
-  // `shared`: the other flags of plan. Throws UsageError on those that don't go with this.
+  // `shared`: all flags of plan. Throws UsageError on those that don't go with this.
   int run(Session&, std::span<const Flag> shared) const;
 
  private:
