@@ -37,6 +37,7 @@ class ExhaustiveSearch {
     report_best();
     list_rejected();
     certify();
+    if (s_.search.each_layer && result_.complete) choose_layers();
     return std::move(result_);
   }
 
@@ -53,6 +54,7 @@ class ExhaustiveSearch {
   void list_rejected();
   void find_remedy(Rejected&) const;
   void certify();
+  void choose_layers();
 
   const Scenario& s_;
   const Calibration& calibration_;
@@ -218,6 +220,35 @@ void ExhaustiveSearch::certify() {
   for (const std::size_t i : fitting_)
     if (!candidates_[i].rejected) least = std::min(least, std::max(candidates_[i].bound, candidates_[i].step));
   result_.lower_bound = to_seconds(least);
+}
+
+void ExhaustiveSearch::choose_layers() {
+  if (!has_layers_to_choose(s_) || s_.objective.minimize == Metric::memory) return;
+  Evaluator& evaluator = evaluators_.front();
+  std::optional<Tick> known;  // the least static step of the answers
+  for (const Found& f : result_.best) {
+    evaluator.compile(problem(), f.plan);
+    const Tick step = evaluator.bound();
+    if (!known || step < *known) known = step;
+  }
+  const Layered found = search_layers(s_, calibration_, topology_, known, executor_, watch_);
+  result_.complete = found.complete;
+  LayeredCertificate& c = result_.certificate.layered.emplace();
+  c.counts = found.counts;
+  c.step = found.step;
+  c.lower = found.complete ? found.lower : Tick{};
+  c.static_gap = 1 - static_cast<double>(c.lower.v) / static_cast<double>(c.step.v);
+  if (found.best) {
+    evaluator.compile(problem(), *found.best);
+    evaluator.simulate();
+    result_.best.push_back({*found.best, evaluator.report(origin_)});
+    std::stable_sort(result_.best.begin(), result_.best.end(),
+                     [](const Found& a, const Found& b) { return a.report.step < b.report.step; });
+    if (result_.best.size() > static_cast<std::size_t>(s_.search.top)) result_.best.pop_back();
+  }
+  if (result_.best.empty()) return;
+  result_.lower_bound = to_seconds(step_at_scale(c.lower, calibration_, s_.cluster.ranks()));
+  c.gap = result_.certificate.gap = std::max(0.0, 1 - result_.lower_bound.v / to_seconds(result_.best.front().report.step).v);
 }
 
 }  // namespace

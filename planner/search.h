@@ -4,6 +4,9 @@
 // bounds until no bound is left below the worst of the answers. What is minimised is the simulated step itself, and
 // the answers are proven to be the best of the space.
 //
+// A scenario that asks for a strategy for each layer has its best plan looked for among those too (layered.h), from
+// the best of the uniform plans on.
+//
 // Results don't depend on the number of threads: candidates are evaluated in rounds of fixed size and stored by
 // index, ties go to the smaller index. A Watch that stops the search is asked between rounds only; then `complete`
 // is false and the best found so far is given.
@@ -13,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/layered.h"
 #include "sim/base/interfaces.h"
 #include "sim/evaluate.h"
 #include "sim/scenario.h"
@@ -44,12 +48,22 @@ struct Rejected {
   bool operator==(const Rejected&) const = default;
 };
 
+// Of the search over a strategy for each layer and uneven stages, under static replay.
+struct LayeredCertificate {
+  LayeredCounts counts;
+  Tick step{}, lower{};              // static: the best plan's, and what no plan of its space is below
+  double static_gap = 0;             // (step - lower) / step: 0 is proven
+  double gap = 0;                    // the same of the best plan as simulated, where links may be shared
+  bool operator==(const LayeredCertificate&) const = default;
+};
+
 struct Certificate {
   std::size_t plans = 0;             // in the space
   std::size_t evaluated = 0;         // of these: all, unless the search was stopped
   std::size_t illegal = 0, unsupported = 0, memory = 0, slow = 0;  // rejected
   std::size_t simulated = 0;         // of those that fit; the others' bounds are above the answers
   double gap = 0;                    // (best - lower bound) / best: 0 is proven, 1 says nothing
+  std::optional<LayeredCertificate> layered;  // if a strategy for each layer was asked for
   bool operator==(const Certificate&) const = default;
 };
 

@@ -22,6 +22,7 @@ struct Search {
   std::vector<Recompute> recompute;
   std::vector<Schedule> schedules;
   std::vector<bool> sequence_parallel;
+  bool each_layer = false;            // also a strategy for each layer, and uneven stages
   int top = 10;                       // plans in the answer
   Seconds budget{};                   // 0: until done
   bool operator==(const Search&) const = default;

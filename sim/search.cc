@@ -9,6 +9,7 @@
 namespace orrery {
 namespace {
 
+constexpr std::array<std::string_view, 2> layers_words{"alike", "each"};
 constexpr std::array<std::string_view, 4> metric_words{"step_time", "days", "cost", "memory"};
 
 bool is_auto(const Reader& r, std::string_view key) {
@@ -110,6 +111,7 @@ Search read_search(const Reader& r) {
   s.recompute = words<Recompute>(r, "recompute", recompute_words);
   s.schedules = words<Schedule>(r, "schedules", schedule_words);
   s.sequence_parallel = choices<bool>(r, "sequence_parallel", [](const Reader& v) { return v.as_boolean(); });
+  if (r.has("layers")) s.each_layer = r.word("layers", layers_words) == 1;
   s.top = static_cast<int>(r.integer_or("top", s.top, 1, 1000));
   if (r.has("budget")) s.budget = r.duration("budget");
   r.done();
@@ -146,6 +148,7 @@ Json write_search(const Search& s) {
   set_words(j, "recompute", s.recompute, recompute_words);
   set_words(j, "schedules", s.schedules, schedule_words);
   set_choices(j, "sequence_parallel", s.sequence_parallel);
+  if (s.each_layer) j.set("layers", layers_words[1]);
   j.set("top", s.top);
   if (s.budget.v > 0) j.set("budget", exact(s.budget));
   return j;

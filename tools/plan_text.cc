@@ -41,6 +41,19 @@ std::string counts_line(const SearchResult& r) {
   return line + "\n";
 }
 
+// What is proven of plans with a strategy for each layer.
+std::string layered_lines(const Certificate& c) {
+  if (!c.layered) return {};
+  const LayeredCertificate& l = *c.layered;
+  std::string out = "a strategy for each layer: 10^" + fixed(l.counts.log10_plans, 0) + " plans in " + count(l.counts.frames) +
+                    " frames: " + count(l.counts.bounded_away) + " bounded away, " + count(l.counts.solved) + " solved, " +
+                    count(l.counts.open) + " open; " + count(l.counts.simulated) + " plans replayed, " + count(l.counts.exact) +
+                    " as the bounds' model has them\n";
+  return out + "no plan of these has a static step below " + text(to_seconds(l.lower)) + ": the best has " +
+         text(to_seconds(l.step)) + ", proven to " + fixed(100 * l.static_gap, 3) + " %; as simulated to " + fixed(100 * l.gap, 3) +
+         " %\n";
+}
+
 const Rejected* first_of(const SearchResult& r, Rejection why) {
   for (const Rejected& x : r.rejected)
     if (x.why == why) return &x;
@@ -81,6 +94,14 @@ Json certificate_json(const Certificate& c) {
                        {"simulated", c.simulated}, {"gap", c.gap}});
 }
 
+Json layered_json(const LayeredCertificate& c) {
+  return Json::object({{"log10_plans", c.counts.log10_plans}, {"frames", c.counts.frames},
+                       {"bounded_away", c.counts.bounded_away}, {"solved", c.counts.solved}, {"open", c.counts.open},
+                       {"simulated", c.counts.simulated}, {"exact", c.counts.exact}, {"below_bound", c.counts.below_bound}, {"replay", "static"},
+                       {"step_s", to_seconds(c.step).v}, {"lower_bound_s", to_seconds(c.lower).v},
+                       {"static_gap", c.static_gap}, {"gap", c.gap}});
+}
+
 }  // namespace
 
 Table plan_table(const SearchResult& r) {
@@ -111,7 +132,7 @@ Table plan_table(const SearchResult& r) {
 }
 
 std::string search_text(const Scenario& s, const SearchResult& r, std::size_t show) {
-  std::string out = headline(s) + counts_line(r);
+  std::string out = headline(s) + counts_line(r) + layered_lines(r.certificate);
   if (r.best.empty()) return out + "no plan fits\n" + rejected_lines(r, show);
   out += "\n" + plan_table(r).text() + "\n";
   const Report& best = r.best.front().report;
@@ -122,7 +143,9 @@ std::string search_text(const Scenario& s, const SearchResult& r, std::size_t sh
 
 Json search_json(const Scenario& s, const SearchResult& r, const Origin& origin) {
   Json out = Json::object({{"schema", "orrery.search/1"}, {"version", origin.version}, {"scenario", s.name}});
-  out.set("complete", r.complete).set("certificate", certificate_json(r.certificate));
+  Json certificate = certificate_json(r.certificate);
+  if (r.certificate.layered) certificate.set("layered", layered_json(*r.certificate.layered));
+  out.set("complete", r.complete).set("certificate", std::move(certificate));
   out.set("lower_bound_s", r.lower_bound.v);
   Json best = Json::array(), rejected = Json::array();
   for (const Found& f : r.best)

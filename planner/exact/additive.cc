@@ -93,6 +93,18 @@ std::vector<Position> positions(const Problem& p, int unit, const std::vector<in
   return out;
 }
 
+std::vector<Alike> alike(const std::vector<Position>& all) {
+  std::vector<Alike> out;
+  for (const Position& x : all) {
+    const auto same = std::find_if(out.begin(), out.end(), [&](const Alike& y) { return y.position == x; });
+    if (same != out.end())
+      ++same->count;
+    else
+      out.push_back({x, 1});
+  }
+  return out;
+}
+
 namespace {
 
 // Positions alike, with the weights of each strategy.
@@ -113,22 +125,14 @@ Time weight(const Additive& a, const std::vector<Term>& terms, const Position& a
   return sum;
 }
 
-std::vector<Kind> kinds(const Problem& p, const Additive& a, const std::vector<Position>& at,
+std::vector<Kind> kinds(const Problem& p, const Additive& a, const std::vector<Alike>& at,
                         const Direction& d) {
   std::vector<Kind> out;
-  for (const Position& position : at) {
-    const auto same = std::find_if(out.begin(), out.end(), [&](const Kind& k) {
-      return k.position.table == position.table && k.position.chunk == position.chunk &&
-             k.position.first == position.first && k.position.last == position.last;
-    });
-    if (same != out.end()) {
-      ++same->count;
-      continue;
-    }
-    Kind k{position, 1, {}, {}};
-    for (std::size_t s = 0; s < p.tables[static_cast<std::size_t>(position.table)].size(); ++s)
-      k.time.push_back(weight(a, d, position, static_cast<int>(s)));
-    out.push_back(std::move(k));
+  for (const Alike& x : at) {
+    Kind& k = out.emplace_back(Kind{x.position, x.count, {}, {}});
+    const std::size_t strategies = p.tables[static_cast<std::size_t>(x.position.table)].size();
+    for (std::size_t s = 0; s < strategies; ++s)
+      k.time.push_back(weight(a, d, x.position, static_cast<int>(s)));
   }
   return out;
 }
@@ -156,15 +160,37 @@ Relaxed relax(const std::vector<Kind>& all, double price) {
 
 }  // namespace
 
-Time dual(const Problem& p, const Additive& a, int unit, const std::vector<Position>& at,
-          const Direction& direction, Cut* cut) {
-  std::vector<Kind> all = kinds(p, a, at, direction);
-  Time best = 0;
+namespace {
+
+Time least_sum(const std::vector<Kind>& all) {
+  Time sum = 0;
   for (const Kind& k : all) {
     const Time least = *std::min_element(k.time.begin(), k.time.end());
     if (is_never(least)) return never;
-    best += k.count * least;
+    sum += k.count * least;
   }
+  return sum;
+}
+
+}  // namespace
+
+Time plain(const Problem& p, const Additive& a, const std::vector<Alike>& at, const Direction& direction) {
+  return least_sum(kinds(p, a, at, direction));
+}
+
+bool can_fit(const Problem& p, const Additive& a, int unit, const std::vector<Alike>& at) {
+  for (const Limit& limit : p.limits[static_cast<std::size_t>(unit)]) {
+    const Time least = least_sum(kinds(p, a, at, limit.terms));
+    if (!is_never(least) && least > limit.limit) return false;
+  }
+  return true;
+}
+
+Time dual(const Problem& p, const Additive& a, int unit, const std::vector<Alike>& at,
+          const Direction& direction, Cut* cut) {
+  std::vector<Kind> all = kinds(p, a, at, direction);
+  Time best = least_sum(all);
+  if (is_never(best)) return never;
   const auto& limits = p.limits[static_cast<std::size_t>(unit)];
   for (std::size_t l = 0; l < limits.size(); ++l) {
     Time least = 0;

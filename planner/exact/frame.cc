@@ -40,6 +40,7 @@ Frame::Frame(const Problem& problem, const FrameOptions& options)
     for (const auto& lengths : unit.lengths) {
       unit.layers.push_back(std::accumulate(lengths.begin(), lengths.end(), 0));
       unit.positions.push_back(positions(p_, u, lengths));
+      unit.alike.push_back(exact::alike(unit.positions.back()));
     }
     unit.open.assign(unit.lengths.size(), true);
   }
@@ -77,14 +78,11 @@ bool Frame::add(const Path& path, Time times) {
   return true;
 }
 
-// The critical path of a plan with even chunks and the quickest strategies; that with each unit slower; their
-// sum.
-void Frame::seed() {
-  if (seeded_) return;
-  seeded_ = true;
+// The critical path of a plan with even chunks and the quickest strategies.
+void Frame::seed_nominal() {
+  if (!typical_.empty()) return;
   const std::size_t width = p_.components.size();
   const int even = std::max(1, p_.positions() / p_.chunks);
-  Values typical;
   for (int c = 0; c < p_.chunks; ++c) {
     const std::vector<Position> at =
         positions(p_, c % p_.units, std::vector<int>(size(p_.chunks_of_unit()), even));
@@ -98,53 +96,96 @@ void Frame::seed() {
               least, additive_.entry(x.table, static_cast<int>(s), static_cast<int>(k), x.first, x.last));
         sum = plus(sum, least);
       }
-      typical.push_back(sum);
+      typical_.push_back(sum);
     }
   }
-  Path path, all;
-  replay_.run(p_, typical, &path);
+  Path path;
+  replay_.run(p_, typical_, &path);
   add(path, scale_);
+  find_possible();
+}
+
+// Besides, the paths where each unit is slower, their sum first.
+void Frame::seed() {
+  if (seeded_) return;
+  seeded_ = true;
+  seed_nominal();
+  const std::size_t width = p_.components.size();
+  Path path, all;
+  std::vector<Path> by_unit;
   for (int u = 0; u < p_.units; ++u) {
-    Values slower = typical;
+    Values slower = typical_;
     for (int c = u; c < p_.chunks; c += p_.units)
       for (std::size_t k = 0; k < width; ++k) {
         Time& v = slower[size(c) * width + k];
         if (!is_never(v)) v += v / 4 + 1000;
       }
     replay_.run(p_, slower, &path);
-    add(path, scale_);
     all.constant += path.constant;
     all.terms.insert(all.terms.end(), path.terms.begin(), path.terms.end());
+    by_unit.push_back(path);
   }
-  std::sort(all.terms.begin(), all.terms.end());
-  std::vector<Term> merged;
-  for (const Term& t : all.terms) {
-    if (!merged.empty() && merged.back().chunk == t.chunk && merged.back().component == t.component)
-      merged.back().count += t.count;
-    else
-      merged.push_back(t);
-  }
-  all.terms = std::move(merged);
+  all.terms = merged(std::move(all.terms));
   add(all, 1);
+  for (const Path& of : by_unit) add(of, scale_);
 }
 
-// What each way adds to a path at least: exact where the pass has words.
+// A way that keeps to its unit's limits at all: longer chunks hold no fewer bytes.
+void Frame::find_possible() {
+  for (int u = 0; u < p_.units; ++u) {
+    Unit& unit = units_[size(u)];
+    unit.possible.assign(unit.lengths.size(), false);
+    for (std::size_t w = 0; w < unit.lengths.size(); ++w) {
+      unit.possible[w] = can_fit(p_, additive_, u, unit.alike[w]);
+      if (!unit.possible[w] && p_.chunks_of_unit() == 1) break;
+    }
+    unit.open = unit.possible;
+  }
+}
+
+void Frame::set_upper(Time upper) {
+  seed();
+  if (upper > upper_) {  // what was closed for a lower one may count
+    for (Unit& unit : units_) unit.open = unit.possible;
+    for (Cutting& c : paths_) c.dual.clear();
+  }
+  upper_ = upper;
+}
+
+// What each way adds to a path at least, by the dual or, once a pass has words, by these.
 void Frame::price(Cutting& c) {
-  const bool exact = !units_.front().words.empty();
+  if (c.dual.empty()) {
+    c.dual.resize(units_.size());
+    for (std::size_t u = 0; u < units_.size(); ++u)
+      for (std::size_t w = 0; w < units_[u].lengths.size(); ++w)
+        c.dual[u].push_back(units_[u].open[w]
+                                ? dual(p_, additive_, static_cast<int>(u), units_[u].alike[w], c.direction[u])
+                                : infeasible);
+  }
+  c.arc = c.dual;
+}
+
+void Frame::price_words(Cutting& c) {
   c.arc.resize(units_.size());
   for (std::size_t u = 0; u < units_.size(); ++u) {
-    const Unit& unit = units_[u];
-    c.arc[u].assign(unit.lengths.size(), infeasible);
-    for (std::size_t w = 0; w < unit.lengths.size(); ++w) {
-      if (!unit.open[w]) continue;
-      if (!exact) {
-        c.arc[u][w] = dual(p_, additive_, static_cast<int>(u), unit.positions[w], c.direction[u]);
-        continue;
-      }
-      for (const Word& word : unit.words[w])
+    c.arc[u].assign(units_[u].lengths.size(), infeasible);
+    for (std::size_t w = 0; w < units_[u].lengths.size(); ++w)
+      for (const Word& word : units_[u].words[w])
         c.arc[u][w] =
             std::min(c.arc[u][w], along(c.direction[u], word, static_cast<int>(p_.components.size())));
-    }
+  }
+}
+
+// Closes ways that no plan below the upper bound takes.
+void Frame::close() {
+  for (bool closed = true; closed;) {
+    closed = false;
+    for (int u = 0; u < p_.units; ++u)
+      for (std::size_t w = 0; w < units_[size(u)].lengths.size(); ++w)
+        if (units_[size(u)].open[w] && through(u, w) >= scaled())
+          units_[size(u)].open[w] = false, closed = true;
+    for (Cutting& c : paths_)
+      if (closed && !c.arc.empty()) chain(c);
   }
 }
 
@@ -179,7 +220,8 @@ void Frame::chain(Cutting& c) {
 Time Frame::root() const {
   Time best = 0;
   for (const Cutting& c : paths_)
-    best = std::max(best, c.after[0][0] >= infeasible ? infeasible : plus(c.constant, c.after[0][0]));
+    if (!c.arc.empty())
+      best = std::max(best, c.after[0][0] >= infeasible ? infeasible : plus(c.constant, c.after[0][0]));
   return best;
 }
 
@@ -195,6 +237,7 @@ Time Frame::rest(const Cutting& c, int u, int layers) const {
 Time Frame::through(int u, std::size_t way) const {
   Time best = 0;
   for (const Cutting& c : paths_) {
+    if (c.arc.empty()) continue;
     const Time arc = c.arc[size(u)][way],
                others = arc >= infeasible ? infeasible : rest(c, u, units_[size(u)].layers[way]);
     if (others >= infeasible) return infeasible;
@@ -203,17 +246,42 @@ Time Frame::through(int u, std::size_t way) const {
   return best;
 }
 
-Time Frame::bound() {
+Time Frame::bound(Time upper) {
   if (too_many_ways_) return lower_;
-  seed();
+  set_upper(upper);
   for (Unit& unit : units_) unit.words.clear();
-  for (Cutting& c : paths_) {
-    if (c.arc.empty()) price(c);
+  for (Cutting& c : paths_) c.arc.clear();
+  for (std::size_t t = 0; t < paths_.size(); ++t) {
+    price(paths_[t]);
+    chain(paths_[t]);
+    if (t == 1 || t + 1 == paths_.size()) close();
+    if (root() >= scaled()) break;
+  }
+  return raise();
+}
+
+Time Frame::quick_bound() {
+  if (too_many_ways_) return lower_;
+  seed_nominal();
+  {
+    Cutting& c = paths_.front();
+    c.arc.resize(units_.size());
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      c.arc[u].clear();
+      for (std::size_t w = 0; w < units_[u].lengths.size(); ++w)
+        c.arc[u].push_back(units_[u].open[w] ? plain(p_, additive_, units_[u].alike[w], c.direction[u])
+                                             : infeasible);
+    }
     chain(c);
   }
+  return raise();
+}
+
+// Every plan's step is at least this or the upper bound.
+Time Frame::raise() {
   const Time least = root();
-  lower_ = least >= infeasible ? infeasible : std::max(lower_, (least + scale_ - 1) / scale_);
-  if (lower_ >= infeasible) return lower_;
+  lower_ = std::max(lower_, least >= infeasible ? upper_ : std::min(upper_, (least + scale_ - 1) / scale_));
+  if (lower_ >= upper_) return lower_;
   // The least step at which the units' ways, each as good as it can be, hold all layers: a min-max over
   // lengths.
   std::vector<Time> reach(size(p_.positions()) + 1, infeasible), next;
@@ -228,12 +296,13 @@ Time Frame::bound() {
     }
     reach.swap(next);
   }
-  lower_ = reach.back() >= infeasible ? infeasible : std::max(lower_, (reach.back() + scale_ - 1) / scale_);
+  lower_ = std::max(
+      lower_, reach.back() >= infeasible ? upper_ : std::min(upper_, (reach.back() + scale_ - 1) / scale_));
   return lower_;
 }
 
-std::optional<Choice> Frame::guess() {
-  if (too_many_ways_ || bound() >= infeasible) return {};
+std::optional<Choice> Frame::guess(Time upper) {
+  if (too_many_ways_ || bound(upper) >= upper) return {};
   struct Best {
     Time worst = infeasible;
     double sum = 0;
@@ -313,23 +382,12 @@ Choice Frame::choice_of_words() const {
 
 // The words of a pass: those that no path rules out, compared on the directions of all paths.
 bool Frame::generate() {
-  for (Unit& unit : units_) {
-    unit.words.clear();
-    unit.open.assign(unit.lengths.size(), true);
-  }
+  for (Unit& unit : units_) unit.words.clear();
   for (Cutting& c : paths_) {
     price(c);
     chain(c);
   }
-  for (bool closed = true; closed;) {
-    closed = false;
-    for (int u = 0; u < p_.units; ++u)
-      for (std::size_t w = 0; w < units_[size(u)].lengths.size(); ++w)
-        if (units_[size(u)].open[w] && through(u, w) >= scaled())
-          units_[size(u)].open[w] = false, closed = true;
-    if (closed)
-      for (Cutting& c : paths_) chain(c);
-  }
+  close();
   std::vector<std::vector<std::vector<Word>>> made(units_.size());
   for (int u = 0; u < p_.units; ++u) {
     Unit& unit = units_[size(u)];
@@ -352,7 +410,7 @@ bool Frame::generate() {
           same->rest = std::max(same->rest, cut.rest);
           continue;
         }
-        dual(p_, additive_, u, unit.positions[w], cut.direction, &cut);
+        dual(p_, additive_, u, unit.alike[w], cut.direction, &cut);
         cuts.push_back(std::move(cut));
       }
       if (!words_.generate(u, unit.positions[w], cuts, directions, scaled(), options_.words,
@@ -363,7 +421,7 @@ bool Frame::generate() {
   }
   for (std::size_t u = 0; u < units_.size(); ++u) units_[u].words = std::move(made[u]);
   for (Cutting& c : paths_) {
-    price(c);
+    price_words(c);
     chain(c);
     find_most(c);
   }
@@ -419,7 +477,7 @@ void Frame::leaf() {
     improved_ = true;
   }
   if (paths_.size() < options_.paths && add(path, scale_)) {
-    price(paths_.back());
+    price_words(paths_.back());
     chain(paths_.back());
     find_most(paths_.back());
   }
@@ -481,20 +539,19 @@ void Frame::descend(int u, int used) {
 }
 
 Frame::Answer Frame::solve(Time upper, const std::function<bool()>& stop) {
-  upper_ = upper;
   stop_ = &stop;
   stopped_ = false;
   answer_ = {};
-  answer_.lower = bound();
+  answer_.lower = bound(upper);
   if (answer_.lower >= upper_) {
     answer_.proven = true;
     answer_.lower = upper_;
     return answer_;
   }
-  while (!too_many_ways_) {
+  for (std::size_t pass = 0; !too_many_ways_ && pass < options_.passes; ++pass) {
     ++counts_.passes;
     std::vector<Cutting> before;  // whose directions the words are compared on
-    for (const Cutting& c : paths_) before.push_back({c.constant, c.direction, {}, {}, {}, {}});
+    for (const Cutting& c : paths_) before.push_back({c.constant, c.direction, {}, {}, {}, {}, {}});
     const bool whole = generate();
     counts_.labels = words_.labels();
     if (!whole) break;
@@ -525,11 +582,7 @@ Frame::Answer Frame::solve(Time upper, const std::function<bool()>& stop) {
   }
   if (answer_.proven) answer_.lower = upper_;
   answer_.lower = std::min(answer_.lower, upper_);
-  for (Unit& unit : units_) {
-    unit.words.clear();
-    unit.open.assign(unit.lengths.size(), true);
-  }
-  for (Cutting& c : paths_) c.arc.clear();
+  for (Unit& unit : units_) unit.words.clear();
   return answer_;
 }
 

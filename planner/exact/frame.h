@@ -21,6 +21,7 @@ struct FrameOptions {
   WordLimits words;
   std::size_t nodes = 2'000'000;  // of a pass
   std::size_t paths = 400;
+  std::size_t passes = 100;
   std::size_t lengths = 4'000;  // ways to give a unit's chunks their lengths; a frame of more is only bounded
 };
 
@@ -33,11 +34,13 @@ class Frame {
   // The problem must outlive the frame.
   explicit Frame(const Problem&, const FrameOptions& = {});
 
-  // A lower bound on the step of every plan; `infeasible` if none keeps to the limits.
-  Time bound();
-  // A good plan: the lengths that balance the bounds, each unit's word of least time. Nothing if none was
-  // found.
-  std::optional<Choice> guess();
+  // Every plan's step is at least this, or at least `upper`; `infeasible` if none keeps to the limits.
+  // quick_bound() leaves memory out and takes two paths only.
+  Time bound(Time upper = infeasible);
+  Time quick_bound();
+  // A plan: the lengths that balance the bounds, each unit's word of least time. Nothing if the bounds leave
+  // none below `upper`.
+  std::optional<Choice> guess(Time upper = infeasible);
   // Adds the critical path of a plan to the cuts, for a tighter bound(). Returns its step.
   Time learn(const Choice&);
 
@@ -58,13 +61,16 @@ class Frame {
     std::vector<std::vector<int>> lengths;  // ways, and by way:
     std::vector<int> layers;                // their sum
     std::vector<std::vector<Position>> positions;
+    std::vector<std::vector<Alike>> alike;
+    std::vector<bool> possible;            // fits its limits
     std::vector<bool> open;                // may be part of a plan below the upper bound
     std::vector<std::vector<Word>> words;  // of the pass
   };
   struct Cutting {  // a path, times scale_
     Time constant = 0;
-    std::vector<Direction> direction;    // by unit
-    std::vector<std::vector<Time>> arc;  // by unit and way: what it adds at least
+    std::vector<Direction> direction;     // by unit
+    std::vector<std::vector<Time>> dual;  // by unit and way: what it adds at least, by the dual
+    std::vector<std::vector<Time>> arc;   // the same as far as is known now
     std::vector<std::vector<Time>> before,
         after;                            // by unit and layers used: the least so far, the least from here
     std::vector<std::vector<Time>> most;  // the greatest from here, of the pass's words
@@ -75,10 +81,16 @@ class Frame {
   };
 
   void list_ways(int unit, std::vector<int>& lengths, int left);
+  void seed_nominal();
   void seed();
   bool add(const Path&, Time times);  // false: it is known
+  void find_possible();
+  void set_upper(Time);
   void price(Cutting&);
+  void price_words(Cutting&);
+  void close();
   void chain(Cutting&);  // before, after from arc
+  Time raise();          // lower_, by the paths that are priced
   Time root() const;
   Time rest(const Cutting&, int unit, int layers) const;
   Time through(int unit, std::size_t way) const;  // the bound on plans that use the way
@@ -101,6 +113,7 @@ class Frame {
   std::vector<Unit> units_;
   std::vector<Cutting> paths_;
   bool too_many_ways_ = false, seeded_ = false;
+  Values typical_;  // of even chunks and the quickest strategies
   Time lower_ = 0;  // the last bound()
 
   // Of solve():

@@ -30,15 +30,16 @@ class Listing {
 void backward_pass(Listing& to, const Costs& c, Turn turn, bool closes) {
   const auto t = static_cast<std::size_t>(turn);
   const auto of = [turn](int p) { return part::of_turn(p, turn); };
-  const Time b = c.backward[t], reduce = c.reduce[t], stream_time = c.gather_backward + reduce;
+  const Time b = c.backward[t], reduce = c.reduce[t];
   to.add(of(part::backward), 0, 0, b);
   to.add(of(part::backward_message), 0, 0, b);
   to.add(of(part::backward_after_data), 0, 0, b);
   to.add(of(part::backward_after_data), 1, 1, c.gather_backward);
   if (c.gather_backward > 0) to.add(of(part::backward_after_data), 0, 1, c.gather_backward + b - c.unread);
-  to.add(of(part::backward_data), 0, 0, stream_time);
+  to.add(of(part::backward_data), 0, 0, c.gather_backward + reduce);
+  // Gathers are left out here: the next layer's is ahead of this one's reduction.
   for (const int p : {part::backward_reduce + 0, part::message_reduce + 0}) {
-    to.add(of(p), stream, stream, stream_time);
+    to.add(of(p), stream, stream, reduce);
     to.add(of(p), after, after, b);
     if (reduce > 0) to.add(of(p), stream, after, b - c.tail + reduce);
   }

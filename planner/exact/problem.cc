@@ -74,6 +74,19 @@ Time length(const Path& path, const Problem& p, const Values& values) {
   return sum;
 }
 
+std::vector<Term> merged(std::vector<Term> terms) {
+  std::sort(terms.begin(), terms.end());
+  std::size_t kept = 0;
+  for (const Term& t : terms) {
+    if (kept > 0 && terms[kept - 1].chunk == t.chunk && terms[kept - 1].component == t.component)
+      terms[kept - 1].count += t.count;
+    else
+      terms[kept++] = t;
+  }
+  terms.resize(kept);
+  return terms;
+}
+
 Time Replay::run(const Problem& p, const Values& values, Path* path) {
   const Graph& g = p.graph;
   const std::size_t nodes = g.first_edge.size() - 1, width = p.components.size();
@@ -103,17 +116,7 @@ Time Replay::run(const Problem& p, const Values& values, Path* path) {
       if (e.chunk >= 0) path->terms.push_back({e.chunk, e.component, 1});
       n = e.from;
     }
-    std::sort(path->terms.begin(), path->terms.end());
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < path->terms.size(); ++i) {
-      const Term t = path->terms[i];
-      if (kept > 0 && path->terms[kept - 1].chunk == t.chunk &&
-          path->terms[kept - 1].component == t.component)
-        path->terms[kept - 1].count += t.count;
-      else
-        path->terms[kept++] = t;
-    }
-    path->terms.resize(kept);
+    path->terms = merged(std::move(path->terms));
   }
   return value_.back();
 }

@@ -115,6 +115,8 @@ struct Path {
   bool operator==(const Path&) const = default;
 };
 Time length(const Path&, const Problem&, const Values&);
+// Sorted, counts of one chunk and component added.
+std::vector<Term> merged(std::vector<Term>);
 
 // The longest path's length; `path`: one of the longest.
 class Replay {

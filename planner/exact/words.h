@@ -65,15 +65,29 @@ class Additive {
 struct Position {
   int table = 0, chunk = 0;          // chunk: the n-th of the unit
   bool first = false, last = false;  // of its chunk
+  bool operator==(const Position&) const = default;
 };
 std::vector<Position> positions(const Problem&, int unit, const std::vector<int>& lengths);
+
+// Positions whose strategies add the same.
+struct Alike {
+  Position position;
+  Time count = 0;
+};
+std::vector<Alike> alike(const std::vector<Position>&);
 
 // The greatest lower bound on direction . w over the words of a unit that keep to its limits, by the
 // Lagrangian dual on one limit at a time; `cut` gets the multiplier. never: no bound; infeasible: no word
 // keeps to the limits.
 inline constexpr Time infeasible = Time{1} << 60;
-Time dual(const Problem&, const Additive&, int unit, const std::vector<Position>&, const Direction&,
+Time dual(const Problem&, const Additive&, int unit, const std::vector<Alike>&, const Direction&,
           Cut* cut = nullptr);
+
+// The same without the limits.
+Time plain(const Problem&, const Additive&, const std::vector<Alike>&, const Direction&);
+
+// Whether some word may keep to the limits.
+bool can_fit(const Problem&, const Additive&, int unit, const std::vector<Alike>&);
 
 struct WordLimits {
   std::size_t labels = 20'000;  // at once

@@ -20,6 +20,7 @@ class PlanCommand : public Command {
   std::vector<Flag> flags() override {
     std::vector<Flag> out = question_.flags();
     out.push_back({"--top", "N", "plans to show (default: the scenario's, or 10)", &top_});
+    out.push_back({"--layers", "alike|each", "each: also a strategy for each layer, and uneven stages", &layers_});
     out.push_back({"--budget", "SECONDS", "stop after this long with the best so far", &budget_});
     out.push_back({"--rejected", "N", "rejected plans to show (default 5); --json has all", &rejected_});
     out.push_back({"--save", "FILE", "write the best plan as a plan file", &save_});
@@ -33,6 +34,9 @@ class PlanCommand : public Command {
     if (top_ < 0 || top_ > 1000) throw UsageError("--top takes 1 to 1000, not " + std::to_string(top_));
     if (rejected_ < 0) throw UsageError("--rejected takes 0 or more, not " + std::to_string(rejected_));
     if (!(budget_ >= 0)) throw UsageError("--budget takes seconds");
+    if (!layers_.empty() && layers_ != "alike" && layers_ != "each")
+      throw UsageError("--layers takes alike or each, not \"" + layers_ + "\"");
+    if (!layers_.empty()) q.scenario.search.each_layer = layers_ == "each";
     if (top_ > 0) q.scenario.search.top = top_;
     session.watch().set_budget(budget_ > 0 ? budget_ : q.scenario.search.budget.v);
     const SearchResult result = search(q.scenario, q.calibration, q.origin, session.executor(), session.watch());
@@ -57,7 +61,7 @@ class PlanCommand : public Command {
   GalvatronPlan galvatron_;
   int top_ = 0, rejected_ = 5;
   double budget_ = 0;
-  std::string save_;
+  std::string save_, layers_;
 };
 
 }  // namespace
