@@ -118,7 +118,9 @@ class WhatIf : public Command {
       return answer ? *answer : no_answer(s, Outcome::unsupported, "stopped");
     };
     const std::vector<Effect> effects = tornado(q.scenario, q.calibration, *base, *by, ask);
-    std::vector<ShadowPrice> prices = shadow_prices(q.scenario, q.calibration, *sweep.plan());
+    const std::optional<Plan>& plan = sweep.plan();
+    if (interrupted() || !plan) return exit_interrupted;
+    std::vector<ShadowPrice> prices = shadow_prices(q.scenario, q.calibration, *plan);
     if (!sweep.pinned()) prices.push_back(price_of_memory(q.scenario, q.calibration, *base, ask));
     if (interrupted()) return exit_interrupted;
     const Table turned = tornado_table(effects, *base), worth = shadow_table(prices, q.scenario);

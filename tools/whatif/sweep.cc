@@ -237,6 +237,7 @@ const Calibration& Sweep::calibration(const std::string& path, Worker& w) {
 }
 
 std::optional<Answer> Sweep::answer(const Scenario& s, const Calibration& c, Worker& w) {
+  if (pinned_ && !s.plan && !plan_) return std::nullopt;  // the search for it was stopped
   if (pinned_) return w.pinned.ask(s, c, s.plan ? *s.plan : *plan_, replay_);
   Inner watch(session_.watch());
   const Replanned found = replan(s, c, session_.executor(), watch);
