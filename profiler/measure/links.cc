@@ -94,6 +94,15 @@ class Member {
     backend_.record(event + 1, Stream::compute);
   }
 
+  // The time of a batch of them.
+  double products() {
+    backend_.record(0, Stream::compute);
+    for (int i = 0; i < most_products; ++i) multiply();
+    backend_.record(1, Stream::compute);
+    synchronize();
+    return between(backend_, 0, 1);
+  }
+
   // What each of `count` communications adds to the products.
   double batch(Kind kind, std::int64_t bytes, int count) {
     meet();
@@ -227,6 +236,24 @@ std::vector<CollectivePoint> measure_links(const WithRanks& with_ranks, std::spa
     }
   }
   return out;
+}
+
+double measure_cores(const WithRanks& with_ranks, std::uint32_t ranks) {
+  constexpr int rounds = 15;
+  if (ranks < 2) return 1;
+  std::vector<double> alone, together;
+  with_ranks(ranks, Member::memory, [&](Backend& backend, std::uint32_t rank) {
+    Member member(backend, ranks, rank);
+    for (int i = 0; i <= rounds; ++i) {
+      const double all = member.products();
+      const double one = rank == 0 ? member.products() : 0;
+      member.meet();
+      if (rank > 0 || i == 0) continue;
+      alone.push_back(one);
+      together.push_back(all);
+    }
+  });
+  return std::min(1.0, summarize(alone).median / summarize(together).median) * ranks;
 }
 
 Overlap measure_overlap(const WithRanks& with_ranks) {

@@ -23,6 +23,9 @@ struct LinkOptions {
 std::vector<CollectivePoint> measure_links(const WithRanks&, std::span<const int> ranks, Watch&,
                                            const LinkOptions& = {});
 
+// What so many ranks compute together over what one computes alone: at most their number (Node::cores).
+double measure_cores(const WithRanks&, std::uint32_t ranks);
+
 // Factors of at least 1 on the time of compute while an all-reduce of two ranks runs, and of the all-reduce
 // while both compute.
 struct Overlap {

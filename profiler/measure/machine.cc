@@ -113,7 +113,7 @@ Cluster describe_cluster(const HardwareProfile& h) {
   c.groups.push_back({"main", 1, {}});
   Node& node = c.groups.front().node;
   node.gpus = h.devices;
-  node.cores = h.cores;
+  node.cores = rounded(h.cores);
   node.device.name = h.name;
   node.device.architecture = h.backend;
   node.device.fp32 = best_rate(h.fp32);

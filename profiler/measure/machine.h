@@ -15,7 +15,7 @@ struct HardwareProfile {
   std::string name, backend;            // "this-machine", "cpu"
   int devices = 1;                      // ranks that the machine is used by
   Bytes memory{};                       // of one
-  int cores = 0;                        // that the devices compute on; 0: each has its own
+  double cores = 0;                     // Node::cores
   std::vector<MatmulPoint> fp32, bf16;  // bf16: none where not measured
   BytesPerSecond memory_rate{};
   Seconds launch{};

@@ -46,7 +46,8 @@ enum class CpuVendor : std::uint8_t { intel, amd, arm };
 struct Node {
   Device device;
   int gpus = 8;
-  int cores = 0;                               // that all its devices compute on, each on one at most; 0: each has its own
+  double cores = 0;                            // that all its devices compute on, each on one at most, counted by what
+                                               // they do together over what one does alone; 0: each has its own
   Intra intra;
   Nics nics;
   CpuVendor cpu = CpuVendor::intel;

@@ -69,7 +69,7 @@ Node read_node(const Reader& r, const FindDevice& find) {
   }
   if (const auto nics = r.object_if("nics")) node.nics = read_nics(*nics);
   node.cpu = static_cast<CpuVendor>(r.word_or("cpu", 0, cpu_vendors));
-  node.cores = static_cast<int>(r.integer_or("cores", 0, 0, 1024));
+  node.cores = r.number_or("cores", 0, 0, 1024);
   if (r.has("host_bandwidth")) node.host_bandwidth = r.bandwidth("host_bandwidth");
   r.done();
   return node;
@@ -175,7 +175,7 @@ Json write_node(const Node& node) {
   }
   j.set("cpu", cpu_vendors[static_cast<std::size_t>(node.cpu)]);
   if (node.host_bandwidth.v > 0) j.set("host_bandwidth", exact(node.host_bandwidth));
-  if (node.cores > 0) j.set("cores", std::int64_t{node.cores});
+  if (node.cores > 0) j.set("cores", node.cores);
   return j;
 }
 

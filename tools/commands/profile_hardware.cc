@@ -54,7 +54,6 @@ class ProfileHardware : public Command {
     h.devices = static_cast<int>(devices_ > 0     ? devices_
                                  : groups.empty() ? 1
                                                   : *std::max_element(groups.begin(), groups.end()));
-    h.cores = static_cast<int>(std::thread::hardware_concurrency());
     h.memory = {static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / h.devices};
     const Cluster cluster = describe_cluster(h);
     Calibration base;
@@ -79,6 +78,7 @@ class ProfileHardware : public Command {
       h.launch = measure_launch(b);
     });
     if (!groups.empty()) {
+      h.cores = measure_cores(cpu_ranks(), std::clamp(std::thread::hardware_concurrency(), 1U, 64U));
       h.links = measure_links(cpu_ranks(), groups, session.watch());
       h.overlap = measure_overlap(cpu_ranks());
     }
@@ -97,6 +97,7 @@ class ProfileHardware : public Command {
                               text(device.bf16), h.fp32.size(), h.bf16.size()));
     session.print(fmt::format("memory           {}\ninstruction      {}\n", text(device.memory_bandwidth),
                               text(h.launch)));
+    if (h.cores > 0) session.print(fmt::format("cores            {:.2f} computing at once\n", h.cores));
     if (!h.links.empty()) {
       session.print(
           fmt::format("overlap          compute {:.2f} times, communication {:.2f} times as long\n\n",

@@ -36,6 +36,13 @@ TEST(Links, OverlapNeverSpeedsUp) {
   EXPECT_GE(o.communication, 1);
 }
 
+TEST(Links, CoresAreAtMostTheRanks) {
+  EXPECT_EQ(measure_cores(cpu_ranks(), 1), 1);
+  const double cores = measure_cores(cpu_ranks(), 3);
+  EXPECT_GT(cores, 0);
+  EXPECT_LE(cores, 3);
+}
+
 TEST(Links, AFailingRankEndsTheOthers) {
   EXPECT_THROW(cpu_ranks()(2, {1 << 20},
                            [](Backend& b, std::uint32_t rank) {
