@@ -50,8 +50,8 @@ std::string layered_lines(const Certificate& c) {
                     count(l.counts.open) + " open; " + count(l.counts.simulated) + " plans replayed, " + count(l.counts.exact) +
                     " as the bounds' model has them\n";
   return out + "no plan of these has a static step below " + text(to_seconds(l.lower)) + ": the best has " +
-         text(to_seconds(l.step)) + ", proven to " + fixed(100 * l.static_gap, 3) + " %; as simulated to " + fixed(100 * l.gap, 3) +
-         " %\n";
+         text(to_seconds(l.step)) + ", a gap of " + fixed(100 * l.static_gap, 3) + " % (" + fixed(100 * l.gap, 3) +
+         " % to its simulated step)\n";
 }
 
 const Rejected* first_of(const SearchResult& r, Rejection why) {

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t most_prefixes = 3000;  // kept of a unit and layers used
 
 std::size_t size(int n) { return static_cast<std::size_t>(n); }
+Time times(Time t, Time count) { return is_never(t) ? never : t * count; }
 
 Time along(const Direction& d, const Word& w, int components) {
   Time sum = 0;
@@ -35,6 +36,8 @@ Frame::Frame(const Problem& problem, const FrameOptions& options)
     std::vector<int> lengths;
     list_ways(u, lengths, p_.positions() - (p_.chunks - p_.chunks_of_unit()));
   }
+  for (Unit& unit : units_)
+    if (too_many_ways_) unit.lengths.clear();
   for (int u = 0; u < p_.units && !too_many_ways_; ++u) {
     Unit& unit = units_[size(u)];
     for (const auto& lengths : unit.lengths) {
@@ -246,8 +249,41 @@ Time Frame::through(int u, std::size_t way) const {
   return best;
 }
 
+// For any lengths: every position adds to a path at least what it adds in the chunk where that is least.
+Time Frame::bound_of_positions() {
+  seed();
+  std::vector<Time> count(p_.tables.size(), 0);
+  for (const int table : p_.table_of) ++count[size(table)];
+  for (const Cutting& c : paths_) {
+    Time sum = c.constant;
+    for (std::size_t table = 0; table < p_.tables.size(); ++table)
+      if (count[table] > 0)
+        sum = plus(sum, is_never(sum) ? never : least_of(c, static_cast<int>(table), count[table]));
+    if (!is_never(sum)) lower_ = std::max(lower_, (sum + scale_ - 1) / scale_);
+  }
+  return lower_;
+}
+
+// What `count` positions of a table add to a path at least; never: it knows no bound.
+Time Frame::least_of(const Cutting& c, int table, Time count) const {
+  Time least = infeasible;
+  for (const Direction& direction : c.direction)
+    for (int chunk = 0; chunk < p_.chunks_of_unit(); ++chunk)
+      for (std::size_t s = 0; s < p_.tables[size(table)].size(); ++s)
+        for (const bool first : {false, true})
+          for (const bool last : {false, true}) {
+            Time sum = 0;
+            for (const Term& t : direction)
+              if (t.chunk == chunk)
+                sum = plus(sum, times(additive_.entry(table, static_cast<int>(s), t.component, first, last),
+                                      t.count));
+            least = std::min(least, sum);
+          }
+  return is_never(least) ? never : least * count;
+}
+
 Time Frame::bound(Time upper) {
-  if (too_many_ways_) return lower_;
+  if (too_many_ways_) return bound_of_positions();
   set_upper(upper);
   for (Unit& unit : units_) unit.words.clear();
   for (Cutting& c : paths_) c.arc.clear();
@@ -261,7 +297,7 @@ Time Frame::bound(Time upper) {
 }
 
 Time Frame::quick_bound() {
-  if (too_many_ways_) return lower_;
+  if (too_many_ways_) return bound_of_positions();
   seed_nominal();
   {
     Cutting& c = paths_.front();

@@ -35,7 +35,8 @@ class Frame {
   explicit Frame(const Problem&, const FrameOptions& = {});
 
   // Every plan's step is at least this, or at least `upper`; `infeasible` if none keeps to the limits.
-  // quick_bound() leaves memory out and takes two paths only.
+  // quick_bound() leaves memory out and takes two paths only. A frame of too many lengths is bounded by what
+  // its positions add at least, whatever their chunks.
   Time bound(Time upper = infeasible);
   Time quick_bound();
   // A plan: the lengths that balance the bounds, each unit's word of least time. Nothing if the bounds leave
@@ -80,6 +81,7 @@ class Frame {
     std::vector<const Word*> words;
   };
 
+  Time bound_of_positions();
   void list_ways(int unit, std::vector<int>& lengths, int left);
   void seed_nominal();
   void seed();
@@ -90,7 +92,8 @@ class Frame {
   void price_words(Cutting&);
   void close();
   void chain(Cutting&);  // before, after from arc
-  Time raise();          // lower_, by the paths that are priced
+  Time least_of(const Cutting&, int table, Time count) const;
+  Time raise();  // lower_, by the paths that are priced
   Time root() const;
   Time rest(const Cutting&, int unit, int layers) const;
   Time through(int unit, std::size_t way) const;  // the bound on plans that use the way

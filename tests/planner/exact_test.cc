@@ -255,6 +255,28 @@ TEST(PathCuts, ASpentBudgetLeavesALowerBound) {
   EXPECT_GT(stopped, 20u);
 }
 
+// Where chunks can have too many lengths, positions alone bound the step.
+TEST(PathCuts, AFrameOfTooManyLengthsIsBounded) {
+  double tightness = 0;
+  std::size_t count = 0;
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    const Instance instance = random_instance(seed);
+    if (instance.problem.positions() == instance.problem.chunks) continue;  // one way
+    const Frame::Answer whole = Frame(instance.problem).solve(infeasible);
+    if (!whole.best) continue;
+    FrameOptions few;
+    few.lengths = 0;
+    for (const Time bound :
+         {Frame(instance.problem, few).bound(), Frame(instance.problem, few).quick_bound()}) {
+      EXPECT_LE(bound, whole.step) << seed;
+      tightness += static_cast<double>(bound) / static_cast<double>(whole.step);
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 100u);
+  EXPECT_GT(tightness / static_cast<double>(count), 0.3);
+}
+
 // A critical path's length is the step, and no path is longer than the step of any plan.
 TEST(Paths, BoundEveryPlanFromBelow) {
   for (unsigned seed = 0; seed < 300; ++seed) {
