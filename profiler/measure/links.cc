@@ -30,7 +30,7 @@ class Member {
  public:
   static constexpr Bytes buffers{std::int64_t{64} << 20};
   static constexpr std::int64_t side = 192;  // of the product: 14 MFLOP
-  static constexpr int most_products = 64;   // of a batch
+  static constexpr int most_products = 16;   // of a batch
   // Device memory that a member takes.
   static constexpr Bytes memory{buffers.v + 3 * side * side * 4 + 4096};
 

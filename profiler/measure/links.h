@@ -12,7 +12,7 @@ namespace orrery {
 
 struct LinkOptions {
   std::vector<std::int64_t> bytes{1 << 12, 1 << 14, 1 << 16, 1 << 17, 1 << 18, 1 << 20, 1 << 22, 1 << 24};
-  std::int64_t bytes_each = std::int64_t{1} << 25;  // moved in one batch, of 2 to 64 communications
+  std::int64_t bytes_each = std::int64_t{1} << 25;  // moved in one batch, of 2 to 16 communications
   int batches = 9;                                  // after one that does not count
 };
 
