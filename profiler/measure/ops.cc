@@ -121,30 +121,24 @@ class Bench {
     if (tokens_) backend_.copy(issues().tokens.to, tokens_, tokens_size_, Stream::compute);
   }
 
+  // All of the step's instructions are played; of each wanted op, so many instances spread over them count.
   void choose(const MeasuredOps& wanted, std::size_t instances) {
     std::map<const MeasuredOp*, std::vector<std::uint32_t>> all;
-    std::vector<std::uint32_t> order;
     for (std::uint32_t i = 0; i < issues().list.size(); ++i) {
       const Issue& issue = issues().list[i];
       if (issue.kind != Kind::compute) continue;
-      order.push_back(i);
       if (const MeasuredOp* m = wanted.find(program_.classes[issue.cost_class].op))
-        all[m].push_back(static_cast<std::uint32_t>(order.size() - 1));
+        all[m].push_back(static_cast<std::uint32_t>(played_.size()));
+      played_.push_back({i, false, {}});
     }
-    std::map<std::uint32_t, bool> play;  // by place in `order`: measured?
     for (const auto& [m, places] : all) {
       const std::size_t count = std::min(instances, places.size());
       for (std::size_t k = 0; k < count; ++k) {
         const std::uint32_t place = places[(2 * k + 1) * places.size() / (2 * count)];
-        play[place] = true;
-        if (place > 0) play.emplace(place - 1, false);
+        played_[place].measured = true;
+        chosen_[&m->op].push_back(place);
       }
     }
-    for (const auto& [place, measured] : play) played_.push_back({order[place], measured, {}});
-    for (std::uint32_t i = 0; i < played_.size(); ++i)
-      if (played_[i].measured)
-        chosen_[&wanted.find(program_.classes[issues().list[played_[i].issue].cost_class].op)->op].push_back(
-            i);
   }
 
   void play(bool counted) {
