@@ -1,4 +1,5 @@
-// Static replay: flat, by blocks, unfolded, and the makespan by max-plus maps.
+// Static replay: flat, by blocks, unfolded, the makespan by max-plus maps, and what-ifs in lanes.
+#include "sim/engine/lanes.h"
 #include "sim/engine/replay.h"
 
 #include "tests/bench/memory.h"
@@ -47,12 +48,40 @@ void makespan_unfolded(benchmark::State& state) {
   run_makespan(state, {.stages = 8, .micro_batches = 16, .layers = 12, .players = 64});
 }
 
+// Items are scenario-instructions: instructions of the Program, times the lanes.
+void run_lanes(benchmark::State& state, const PipelineOptions& options, std::uint32_t map_from) {
+  const Pipeline pipeline(options);
+  const std::vector<std::vector<Price>> prices(lane_count, pipeline.prices());
+  LaneWorkspace workspace;
+  std::vector<Tick> out(lane_count);
+  makespans(pipeline.p, prices, workspace, out, map_from);
+  for (auto _ : state) {
+    makespans(pipeline.p, prices, workspace, out, map_from);
+    benchmark::DoNotOptimize(out.data());
+  }
+  report_rate(state, static_cast<double>(pipeline.p.size() * lane_count));
+}
+
+constexpr std::uint32_t no_maps = ~0U;
+void lanes_flat(benchmark::State& state) {
+  run_lanes(state, {.stages = 8, .micro_batches = 128, .layers = 96, .flat = true}, no_maps);
+}
+void lanes_blocks(benchmark::State& state) {
+  run_lanes(state, {.stages = 8, .micro_batches = 96, .layers = 6, .computes = 49}, no_maps);
+}
+void lanes_gpt3(benchmark::State& state) {
+  run_lanes(state, {.stages = 8, .micro_batches = 96, .layers = 6, .computes = 49}, 12);
+}
+
 BENCHMARK(replay_flat)->Unit(benchmark::kMillisecond);
 BENCHMARK(replay_blocks)->Unit(benchmark::kMillisecond);
 BENCHMARK(replay_unfolded)->Unit(benchmark::kMillisecond);
 BENCHMARK(makespan_gpt3)->Unit(benchmark::kMillisecond);
 BENCHMARK(makespan_flat)->Unit(benchmark::kMillisecond);
 BENCHMARK(makespan_unfolded)->Unit(benchmark::kMillisecond);
+BENCHMARK(lanes_flat)->Unit(benchmark::kMillisecond);
+BENCHMARK(lanes_blocks)->Unit(benchmark::kMillisecond);
+BENCHMARK(lanes_gpt3)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace orrery::bench
