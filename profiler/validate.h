@@ -58,10 +58,23 @@ struct SourceAccuracy {
   std::size_t unsupported_runs() const;
 };
 
-// In order of first appearance. Runs of quality C (doubtful by their own source) count in nothing but
-// `doubtful`.
+// The held-out runs under a calibration: what Calibration::held_out is to state of it.
+struct CalibrationAccuracy {
+  std::string name;
+  Errors held_out;
+  double within =
+      0;  // the error that nine in ten measured steps are within, of the prediction; 0: under nine runs
+};
+
+// The error that `share` of measured steps, and one more with that chance, are within: the
+// ceil(share (n + 1))-th least of |measured / predicted - 1|; 0 if there are too few for it.
+double error_within(double share, std::span<const double> predicted, std::span<const double> measured);
+
+// In order of first appearance; calibrations by name. Runs of quality C (doubtful by their own source) count
+// in nothing but `doubtful`.
 struct Accuracy {
   std::vector<SourceAccuracy> sources, families;
+  std::vector<CalibrationAccuracy> calibrations;  // that any run has an error under
   SourceAccuracy total;
   std::size_t doubtful = 0;
 };

@@ -1,6 +1,7 @@
 // Errors summed up by source.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "profiler/runs_stacks.h"
 #include "profiler/validate.h"
@@ -84,7 +85,19 @@ std::map<std::string, std::array<bool, aspects>> differing(std::span<const Valid
   return differ;
 }
 
+constexpr double stated_share = 0.9;
+
 }  // namespace
+
+double error_within(double share, std::span<const double> predicted, std::span<const double> measured) {
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < predicted.size(); ++i)
+    errors.push_back(std::abs(measured[i] / predicted[i] - 1));
+  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(errors.size() + 1)));
+  if (errors.empty() || rank > errors.size()) return 0;
+  std::sort(errors.begin(), errors.end());
+  return errors[rank - 1];
+}
 
 std::size_t SourceAccuracy::unsupported_runs() const {
   std::size_t sum = 0;
@@ -95,6 +108,7 @@ std::size_t SourceAccuracy::unsupported_runs() const {
 Accuracy accuracy(std::span<const ValidatedRun> runs) {
   const auto differ = differing(runs);
   AlikeRuns sources, families;
+  std::map<std::string, Collected> held_out;
   Alike total;
   total.accuracy.name = "all";
   Accuracy out;
@@ -112,7 +126,13 @@ Accuracy accuracy(std::span<const ValidatedRun> runs) {
     sources.of(name).add(v);
     families.of(v.run.family).add(v);
     total.add(v);
+    if (!v.has_error()) continue;
+    Collected& under = held_out[v.calibration];
+    if (!may_fit(v.run)) under.add(v.predicted_s, v.run.measured_s);
   }
+  for (const auto& [calibration, runs_of] : held_out)
+    out.calibrations.push_back(
+        {calibration, runs_of.sum(), error_within(stated_share, runs_of.predicted, runs_of.measured)});
   out.sources = sources.finish();
   out.families = families.finish();
   out.total = total.finish();

@@ -101,6 +101,19 @@ std::vector<std::string> source_cells(const SourceAccuracy& s) {
   return cells;
 }
 
+// Empty without a calibration that has held-out runs.
+std::vector<std::vector<std::string>> calibration_rows(const Accuracy& a) {
+  std::vector<std::vector<std::string>> rows;
+  for (const CalibrationAccuracy& c : a.calibrations) {
+    if (c.held_out.points == 0) continue;
+    rows.push_back({c.name, std::to_string(c.held_out.points), percent(c.held_out.mape),
+                    c.within > 0 ? percent(c.within) : "-"});
+  }
+  return rows;
+}
+const std::vector<std::string> calibration_titles = {"held-out runs under", "runs", "MAPE %",
+                                                     "9 of 10 within %"};
+
 std::vector<std::string> run_cells(const ValidatedRun& v) {
   const auto seconds = [](bool known, double s) { return known ? number("%.4g s", s) : std::string("-"); };
   const auto memory = [](bool known, double g) { return known ? number("%.1f GiB", g) : std::string("-"); };
@@ -148,8 +161,14 @@ Json validation_json(std::span<const ValidatedRun> runs, const Accuracy& a) {
   Json families = Json::array(), sources = Json::array();
   for (const SourceAccuracy& s : a.families) families.push(source_json(s));
   for (const SourceAccuracy& s : a.sources) sources.push(source_json(s));
+  Json calibrations = Json::array();
+  for (const CalibrationAccuracy& c : a.calibrations)
+    calibrations.push(Json::object({{"name", c.name},
+                                    {"held_out", errors_json(c.held_out)},
+                                    {"within_pct", or_null(c.within > 0, 100 * c.within)}}));
   summary.set("families", std::move(families));
   summary.set("sources", std::move(sources));
+  summary.set("calibrations", std::move(calibrations));
   Json out = Json::object();
   out.set("schema", "orrery.validation/1");
   out.set("runs", std::move(list));
@@ -173,6 +192,10 @@ std::string validation_text(std::span<const ValidatedRun> runs, const Accuracy& 
   out += columns(rows);
   if (a.doubtful > 0)
     out += std::to_string(a.doubtful) + " runs are doubtful by their own source and count in no error.\n";
+  if (rows = calibration_rows(a); !rows.empty()) {
+    rows.insert(rows.begin(), calibration_titles);
+    out += "\n" + columns(rows);
+  }
   if (a.total.memory.points > 0) {
     rows = {{"peak memory", "runs", "MAPE %", "median", "worst", "bias"}};
     for (const SourceAccuracy& s : a.sources) {
@@ -208,6 +231,14 @@ std::string validation_markdown(std::span<const ValidatedRun> runs, const Accura
       for (std::string& cell : error_cells(s.memory)) cells.push_back(std::move(cell));
       out += markdown_row(cells);
     }
+  }
+  if (const auto rows = calibration_rows(a); !rows.empty()) {
+    out +=
+        "\n## Held-out runs by calibration\n\nWhat a calibration states of itself as `held_out`, and what "
+        "stands as "
+        "+- beside a step: the share of the prediction\nthat nine in ten measured steps lie within.\n\n" +
+        markdown_row(calibration_titles) + markdown_rule(4);
+    for (const auto& row : rows) out += markdown_row(row);
   }
   if (!a.total.unsupported.empty()) {
     out += "\n## Not supported\n\n" + markdown_row({"reason", "runs"}) + markdown_rule(2);

@@ -128,6 +128,7 @@ Calibration at_hardware(const Calibration& c, const Cluster& base, const Cluster
   Calibration out = c;
   const Node &a = base.groups.front().node, &b = now.groups.front().node;
   if (same_figures(base, now)) return out;
+  out.held_out = {};
   if (best_peak(a.device) > 0) out.attention_multiplier *= best_peak(b.device) / best_peak(a.device);
   if (a.intra.bandwidth.v > 0 && b.intra.bandwidth.v > 0)
     out.curve_multiplier *= b.intra.bandwidth.v / a.intra.bandwidth.v;
@@ -137,6 +138,7 @@ Calibration at_hardware(const Calibration& c, const Cluster& base, const Cluster
 void turn(Knob knob, double factor, Scenario& s, Calibration& c) {
   const Cluster before = s.cluster;
   for (NodeGroup& g : s.cluster.groups) turn_node(knob, factor, g.node);
+  c.held_out = {};
   if (knob == Knob::latency) turn_latency(factor, c);
   if (knob == Knob::launch) turn_launch(factor, c);
   c = at_hardware(c, before, s.cluster);

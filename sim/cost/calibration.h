@@ -67,6 +67,17 @@ struct Curve {
   bool operator==(const Curve&) const = default;
 };
 
+// How far off a calibration's predictions were on measured runs that set none of its constants: nine of ten
+// measured steps lie within `error` of the prediction, as a share of it. By rank: the ceil(0.9 (runs + 1))-th of
+// the errors in order, so that one more run like those is as far off at most with a chance of nine in ten,
+// whatever their distribution (split conformal prediction: Lei et al., JASA 113, 2018). Nine runs at least.
+struct HeldOut {
+  int runs = 0;                       // 0: nothing is stated
+  double error = 0;
+  std::string source;
+  bool operator==(const HeldOut&) const = default;
+};
+
 struct Calibration {
   std::string name;                   // "a100-80-megatron-2022"
   std::string device;                 // name of the device that it was made for
@@ -111,6 +122,8 @@ struct Calibration {
   double fragmentation = 0;           // reserved over allocated, less one
 
   MeasuredOps measured;               // go before all formulas
+
+  HeldOut held_out;                   // of these constants as they are: who changes one clears it
 
   std::map<std::string, Provenance, std::less<>> provenance;  // by name of the constant
 

@@ -37,6 +37,17 @@ Provenance read_provenance(const Reader& r) {
   return p;
 }
 
+HeldOut read_held_out(const Reader& r) {
+  HeldOut out;
+  out.runs = static_cast<int>(r.integer("runs", 9, 1'000'000));
+  out.error = r.percent("error");
+  if (!(out.error > 0 && out.error < 1)) r.fail_at("error", "a percentage between 0 % and 100 %");
+  out.source = r.string("source");
+  if (out.source.empty()) r.fail_at("source", "which runs these are");
+  r.done();
+  return out;
+}
+
 void read_into(const Reader& r, std::string_view key, double& v) { v = r.number(key, 0, 1e6); }
 void read_into(const Reader& r, std::string_view key, Seconds& v) { v = r.duration(key); }
 void read_into(const Reader& r, std::string_view key, Bytes& v) { v = r.bytes(key); }
@@ -69,6 +80,8 @@ class CalibrationReader {
     in_file_ = {};
     measured_in_file_ = 0;
     c_.name = r.string("name");
+    c_.held_out = {};  // a base's is of other constants
+    if (const auto stated = r.object_if("held_out")) c_.held_out = read_held_out(*stated);
     c_.device = r.string_or("device", c_.device);
     c_.stack = r.string_or("stack", c_.stack);
     c_.nccl = r.string_or("nccl", c_.nccl);
@@ -264,6 +277,10 @@ Json write_calibration(const Calibration& c) {
   Json out = Json::object();
   out.set("schema", "orrery.calibration/1").set("name", c.name).set("device", c.device).set("stack", c.stack);
   out.set("nccl", c.nccl).set("attention_kernel", c.attention_kernel);
+  if (const HeldOut& h = c.held_out; h.runs > 0)
+    out.set("held_out", Json::object({{"runs", h.runs},
+                                      {"error", Json(h.error * 100).dump(false) + " %"},
+                                      {"source", h.source}}));
   out.set("constants", Json::array(constant_groups(c)));
   Json attention = Json::array(), curves = Json::array();
   for (const AttentionRates& a : c.attention_rates) {

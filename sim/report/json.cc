@@ -69,6 +69,7 @@ Json to_json(const Report& r) {
     inputs.push(Json::object({{"file", file}, {"digest", digest}}));
   out.set("inputs", std::move(inputs)).set("subject", subject(r)).set("fits", r.fits());
   out.set("critical_stage", r.critical).set("evidence", evidence(r.evidence));
+  if (r.error_runs > 0) out.set("held_out", Json::object({{"runs", r.error_runs}, {"error", r.error}}));
   Json stages = Json::array();
   for (Json::Member& m : flat.members()) {
     if (m.first != "stages") {

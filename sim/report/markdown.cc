@@ -41,6 +41,7 @@ std::string markdown(const Report& r) {
   out += escaped(headline(r)) + "\n\n";
   out += "- **Plan**: " + escaped(r.plan) + "\n- **Step**: " + escaped(speed_line(r)) +
          "\n- **Memory**: " + escaped(memory_line(r)) + "\n- **Evidence**: " + escaped(evidence_line(r)) +
+         "\n- **Error**: " + escaped(error_line(r)) +
          "\n- **Prices**: " + escaped(r.calibration) + ", " + r.origin.replay + " replay\n";
   for (const std::string& line : cost_lines(r)) out += "- " + escaped(line) + "\n";
   for (const std::string& line : goodput_lines(r)) out += "- " + escaped(line) + "\n";

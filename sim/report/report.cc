@@ -122,6 +122,8 @@ Report make_report(const Subject& s, Origin origin) {
   add_names(s, r);
   r.makespan = makespan(s.timeline);
   r.step = step_at_scale(r.makespan, s.calibration, r.ranks);
+  r.error = s.calibration.held_out.error;
+  r.error_runs = s.calibration.held_out.runs;
   const std::vector<std::vector<std::uint32_t>> calls = calls_by_team(s.program);
   for (std::uint32_t team = 0; team < s.program.teams.size(); ++team)
     r.stages.push_back(stage_report(s, r.makespan, team, calls[team]));

@@ -82,7 +82,8 @@ struct Report {
   std::int64_t sequence = 0, global_batch = 0, micro_batches = 0;
 
   Tick makespan{}, step{};
-  double error = 0;          // stated for the calibration, relative; 0: none stated
+  double error = 0;          // of nine in ten held-out runs, relative: Calibration::held_out; 0: not known
+  int error_runs = 0;        // so many
   std::size_t critical = 0;  // the busiest stage
   Breakdown where;           // of the step: the critical stage's, with stragglers
   double bubble_fraction = 0;
@@ -106,7 +107,7 @@ struct Report {
   bool operator==(const Report&) const = default;
 };
 
-// Requires at least one team. Report::error is left to the caller, who knows how the calibration was checked.
+// Requires at least one team.
 Report make_report(const Subject&, Origin);
 
 // The step of `ranks` ranks whose Timeline takes `makespan`: with the calibration's growth at scale.

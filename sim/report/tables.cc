@@ -46,11 +46,7 @@ std::string headline(const Report& r) {
 std::string speed_line(const Report& r) {
   const Efficiency& e = r.efficiency[static_cast<std::size_t>(FlopConvention::megatron)];
   std::string out = seconds(r.step);
-  if (r.error > 0) {
-    const double s = to_seconds(r.step).v;
-    out += " (" + orrery::text(Seconds{s * (1 - r.error)}) + " to " +
-           orrery::text(Seconds{s * (1 + r.error)}) + ")";
-  }
+  if (r.error > 0) out += " +-" + percent(r.error);
   out += "   " + text_count(r.tokens_per_second) + " tokens/s   " +
          text_count(r.tokens_per_second_per_gpu()) + " tokens/s/GPU   " + teraflops(e.per_gpu) +
          " TFLOP/s/GPU";
@@ -68,6 +64,14 @@ std::string memory_line(const Report& r) {
 }
 
 std::string evidence_line(const Report& r) { return evidence_text(r.evidence) + " of the critical path"; }
+
+std::string error_line(const Report& r) {
+  if (r.error_runs == 0) return "not known: no held-out runs are stated for this calibration";
+  const double step = to_seconds(r.step).v;
+  return "9 of 10 of " + grouped(r.error_runs) + " held-out runs were within " + percent(r.error) +
+         " of their prediction (" + orrery::text(Seconds{step * (1 - r.error)}) + " to " +
+         orrery::text(Seconds{step * (1 + r.error)}) + ")";
+}
 
 std::vector<std::string> goodput_lines(const Report& r) {
   const Goodput& g = r.goodput;

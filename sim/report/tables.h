@@ -13,6 +13,7 @@ std::string headline(const Report&);    // "gpt3-175b on 1,024 x a100-80, 128 no
 std::string speed_line(const Report&);  // "17.2 s   489 k tokens/s   ..."
 std::string memory_line(const Report&);
 std::string evidence_line(const Report&);
+std::string error_line(const Report&);
 std::vector<std::string> cost_lines(const Report&);     // empty if no tokens are asked for
 std::vector<std::string> goodput_lines(const Report&);  // empty if failures are not modelled
 

@@ -68,6 +68,7 @@ std::string text(const Report& r, const TextOptions& options) {
   page.field("step", speed_line(r));
   page.field("memory", memory_line(r), !r.fits());
   page.field("evidence", evidence_line(r));
+  page.field("error", error_line(r));
   page.field("prices", r.calibration + ", " + r.origin.replay + " replay");
   where(r, page);
   if (const Cells cells = communication_table(r); cells.size() > 1) {

@@ -98,6 +98,17 @@ TEST(CalibrationFile, WrittenAndReadBackIsEqual) {
   }
 }
 
+TEST(CalibrationFile, HeldOutRunsAreOfTheFileItselfAndNotOfItsBases) {
+  Texts files;
+  const std::string held_out = R"(, "held_out": {"runs": 26, "error": "6.5 %", "source": "their runs"})";
+  files.texts["base.json"] = file(held_out);
+  files.texts["c.json"] = file(R"(, "bases": ["base.json"])");
+  EXPECT_EQ(read_calibration(files, "base.json").held_out, (HeldOut{26, 0.065, "their runs"}));
+  EXPECT_EQ(read_calibration(files, "c.json").held_out, HeldOut{});
+  files.texts["again.json"] = write_calibration(read_calibration(files, "base.json")).dump();
+  EXPECT_EQ(read_calibration(files, "again.json"), read_calibration(files, "base.json"));
+}
+
 TEST(CalibrationFile, MeasuredOpsAreReadBackEqualAndLaterOnesReplace) {
   Calibration c = calibration("h100-megatron-core");
   Op product{.name = OpName::logits, .kind = OpKind::matmul, .pass = Pass::weight_gradient, .dtype = DType::fp32};

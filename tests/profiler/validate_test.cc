@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "profiler/validate_write.h"
+#include "profiler/runs.h"
 #include "sim/base/error.h"
+#include "sim/cost/read.h"
 #include "tests/profiler/disk.h"
 
 namespace orrery {
@@ -79,6 +81,18 @@ TEST(Accuracy, SumsByHandOverHeldOutAndFittedRuns) {
   EXPECT_EQ(sums.total.all.points, 3u);
 }
 
+TEST(Accuracy, TheErrorWithinCountsOneMoreRunThanThereAre) {
+  std::vector<double> predicted, measured;
+  for (int i = 1; i <= 19; ++i) {
+    predicted.push_back(100);
+    measured.push_back(100 + (i % 2 == 0 ? i : -i));
+    // ceil(0.9 (i + 1)) is above i up to 8
+    const double within = error_within(0.9, predicted, measured);
+    EXPECT_NEAR(within, i < 9 ? 0 : i < 19 ? 0.01 * i : 0.18, 1e-12) << i;
+  }
+  EXPECT_NEAR(error_within(0.5, predicted, measured), 0.10, 1e-12);
+}
+
 TEST(Accuracy, RunsOfASourceAreToldApartByWhatTheyDifferIn) {
   std::vector<ValidatedRun> runs = {made_up("a", "validate", 1, 1), made_up("a", "validate", 1, 1),
                                     made_up("b", "validate", 1, 1)};
@@ -98,6 +112,25 @@ TEST_F(Validated, KorthikantiIsPredictedWithinItsTarget) {
   EXPECT_EQ(sums.total.all.points, 8u);
   EXPECT_LT(sums.total.held_out.mape, 0.0155);  // 1.5 % as printed
   EXPECT_LT(std::abs(sums.total.all.worst), 0.04);
+}
+
+// What every calibration states of itself, recomputed: nine in ten of its held-out runs are within it, and it isn't
+// a percent more than that takes.
+TEST_F(Validated, CalibrationsStateTheErrorsOfTheirHeldOutRuns) {
+  const std::vector<ValidatedRun> runs = validate_files(run_files(disk, shipped("measured")));
+  std::size_t stated = 0;
+  for (const CalibrationAccuracy& c : accuracy(runs).calibrations) {
+    const HeldOut held_out = read_calibration(disk, shipped("calibrations/" + c.name + ".json")).held_out;
+    if (c.within == 0) {
+      EXPECT_EQ(held_out, HeldOut{}) << c.name;
+      continue;
+    }
+    ++stated;
+    EXPECT_EQ(held_out.runs, static_cast<int>(c.held_out.points)) << c.name;
+    EXPECT_GE(held_out.error, c.within) << c.name << ": write " << std::ceil(100 * c.within) << " %";
+    EXPECT_LE(held_out.error, c.within + 0.015) << c.name << ": write " << std::ceil(100 * c.within) << " %";
+  }
+  EXPECT_GE(stated, 7U);
 }
 
 TEST_F(Validated, TheSameForAnyNumberOfWorkers) {

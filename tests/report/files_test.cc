@@ -9,6 +9,7 @@
 #include "sim/report/json.h"
 #include "sim/report/markdown.h"
 #include "sim/report/metrics.h"
+#include "sim/report/text.h"
 #include "tests/report/fixtures.h"
 
 namespace orrery {
@@ -75,6 +76,20 @@ TEST(ResultJson, StatedErrorGivesBands) {
   EXPECT_DOUBLE_EQ(j.find("step_time")->find("high")->real(), step * 1.25);
   EXPECT_DOUBLE_EQ(j.find("tokens_per_second")->find("low")->real(), r.tokens_per_second / 1.25);
   EXPECT_DOUBLE_EQ(j.find("tokens_per_second")->find("high")->real(), r.tokens_per_second / 0.75);
+}
+
+TEST(ResultText, SaysHowFarOffHeldOutRunsWere) {
+  Report r = priced().report();
+  EXPECT_EQ(text(r, {}).find("+-"), std::string::npos);
+  EXPECT_NE(text(r, {}).find("error    not known"), std::string::npos);
+  EXPECT_EQ(to_json(r).find("held_out"), nullptr);
+  r.error = 0.25;
+  r.error_runs = 26;
+  EXPECT_NE(text(r, {}).find(" +-25.0 %   "), std::string::npos);
+  EXPECT_NE(text(r, {}).find("9 of 10 of 26 held-out runs were within 25.0 % of their prediction ("),
+            std::string::npos);
+  EXPECT_EQ(to_json(r).find("held_out")->dump(false), R"({"runs":26,"error":0.25})");
+  EXPECT_NE(markdown(r).find("held-out runs"), std::string::npos);
 }
 
 TEST(ResultJson, PartsOfTheStepSumToIt) {

@@ -106,6 +106,7 @@ gpt on 16 x test device, 8 nodes
  step     167 ms   392 k tokens/s   24.5 k tokens/s/GPU   17.6 TFLOP/s/GPU   MFU 17.6 %
  memory   fits: stage 0 needs 1.0 of 80.0 GiB, 79.0 GiB free
  evidence assumed 100.0 % of the critical path
+ error    not known: no held-out runs are stated for this calibration
  prices   by-hand, static replay
 
 Where one step goes (stage 0 of 2, the busiest)

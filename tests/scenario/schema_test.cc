@@ -66,6 +66,17 @@ TEST_F(Schema, AcceptsMeasuredRunsAndDefaults) {
       JsonSchema("defaults").accepts_text(R"({"schema": "orrery.defaults/1", "calibrations": {"a": 1}})"));
 }
 
+TEST_F(Schema, AcceptsTheStacks) {
+  const JsonSchema schema("stacks");
+  std::string why;
+  EXPECT_TRUE(schema.accepts("scenarios/stacks.json", &why)) << why;
+  const std::string head = R"({"schema": "orrery.stacks/1", "clusters": {}, "stacks": [{"name": "a", "source": "b", )";
+  EXPECT_TRUE(schema.accepts_text(head + R"("when": {}, "unsupported": "none"}]})"));
+  EXPECT_FALSE(schema.accepts_text(head + R"("when": {}}]})"));
+  EXPECT_FALSE(schema.accepts_text(head + R"("when": {"year": ["2020"]}, "unsupported": "none"}]})"));
+  EXPECT_FALSE(schema.accepts_text(head + R"("when": {}, "calibration": "c", "plan": {"zero": 1}}]})"));
+}
+
 // With everything that a report can know, and with as little as it can.
 TEST_F(Schema, AcceptsWhatWeWriteAsAResult) {
   const JsonSchema schema("result");
@@ -74,6 +85,8 @@ TEST_F(Schema, AcceptsWhatWeWriteAsAResult) {
   std::string why;
   EXPECT_TRUE(schema.accepts_text(to_json(report).dump(), &why)) << why;
   report.origin.inputs = {{"a.json", "0123456789abcdef"}};
+  report.error_runs = 9;
+  report.error = 0.05;
   report.stages.resize(2);
   report.tokens_per_second = 1000;
   report.power = Watts{700};

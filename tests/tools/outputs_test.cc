@@ -1,6 +1,9 @@
 // What --json writes is what the published schemas say.
 #include <gtest/gtest.h>
 
+#include <sstream>
+#include <utility>
+
 #include "sim/base/json.h"
 #include "tests/scenario/json_schema.h"
 #include "tests/tools/shell.h"
@@ -25,6 +28,39 @@ TEST(Outputs, FollowTheirSchemas) {
     expect_accepted("result", best.find("result")->dump());
   }
   expect_accepted("result", scratch.run("orrery simulate scenarios/llama3-8b-8xh100.json --json -").out);
+}
+
+TEST(Outputs, OfValidationProgramsAndComparisonsFollowTheirSchemas) {
+  const Scratch scratch("schemas");
+  // Of runs that are supported and of runs that are not.
+  const std::string validate =
+      "orrery validate scenarios/measured/megatron-2020.json scenarios/measured/mt-nlg.json --json -";
+  expect_accepted("validation", scratch.run(validate).out);
+  const std::string scenario = "scenarios/gpt3-175b-1024xa100.json";
+  const std::string program = scratch.run("orrery program " + scenario + " --json -").out;
+  expect_accepted("program", program);
+  expect_accepted("program", scratch.run("orrery program scenarios/gpt-small-2xcpu.json --unfold --json -").out);
+  const std::string comparison =
+      scratch.run("orrery compare " + scenario + " scenarios/llama3-8b-8xh100.json --json -").out;
+  expect_accepted("comparison", comparison);
+  for (const auto& [kind, text] : {std::pair{"program", program}, {"comparison", comparison}}) {
+    EXPECT_FALSE(JsonSchema(kind).accepts_text(parse_json(text, kind).set("speed", 1).dump())) << kind;
+  }
+}
+
+TEST(Outputs, OfAWhatIfFollowTheirSchemaLineByLine) {
+  const Scratch scratch("whatif-rows");
+  const std::string ask =
+      "orrery whatif scenarios/gpt3-175b-1024xa100.json --pin-plan --set cluster.nodes=64,128 --out -";
+  std::size_t lines = 0;
+  for (const char* const sets : {"", " --set train.seq_len=1024,2048 --replay static"}) {
+    std::istringstream rows(scratch.run(ask + sets).out);
+    for (std::string line; std::getline(rows, line); ++lines) {
+      expect_accepted("whatif", line);
+      EXPECT_FALSE(JsonSchema("whatif").accepts_text(parse_json(line, "a line").set("speed", 1).dump()));
+    }
+  }
+  EXPECT_EQ(lines, 3u + 5u);
 }
 
 TEST(Outputs, OfTheSearchUnderGalvatronsCostModelFollowTheirSchema) {

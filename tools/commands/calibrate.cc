@@ -54,6 +54,7 @@ class Calibrate : public Command {
     Calibration calibration = read_calibration(session.files(), find_calibration(library, base_, {"--base", "", 0}));
     const std::string stack_calibration = calibration.name;
     if (!name_.empty()) calibration.name = name_;
+    calibration.held_out = {};
     Table table({"what", ">points", ">mean error", ">median", ">worst", ">bias"});
     fit_kernels(session, library, calibration, table);
     if (!runs_.empty()) fit_to_runs(session, stack_calibration, calibration, table);

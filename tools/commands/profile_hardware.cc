@@ -60,6 +60,7 @@ class ProfileHardware : public Command {
     Library library = session.library().fresh();
     if (!base_.empty())
       base = read_calibration(session.files(), find_calibration(library, base_, {"--base", "", 0}));
+    base.held_out = {};
     const HardwareFit fitted = fit_hardware(h, cluster, base);
     print(session, h, cluster, fitted);
     if (!out_.empty()) write_file(out_, write_calibration(fitted.calibration).dump() + "\n");

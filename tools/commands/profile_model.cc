@@ -127,6 +127,7 @@ class ProfileModel : public Command {
 
   void save(Calibration& c, const Question& q) const {
     fit_bytes(c, q.scenario.cluster.groups.front().node.device);
+    c.held_out = {};
     if (!out_.empty()) write_file(out_, write_calibration(c).dump() + "\n");
   }
 
