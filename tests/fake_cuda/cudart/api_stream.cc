@@ -1,0 +1,163 @@
+// Streams, events and graphs.
+#include <mutex>
+#include <vector>
+
+#include "tests/fake_cuda/cudart/api.h"
+
+using namespace orrery::fake;
+
+namespace {
+
+// Graphs may name an event after it was destroyed, so destroyed events are kept.
+cudaError_t retire(cudaEvent_t event) {
+  static std::mutex mutex;
+  static auto* retired = new std::vector<std::unique_ptr<CUevent_st>>;
+  const std::lock_guard lock(mutex);
+  retired->emplace_back(event);
+  return cudaSuccess;
+}
+
+constexpr int greatest_priority = -5;
+
+}  // namespace
+
+extern "C" {
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority) {
+  if (const cudaError_t error = sticking(); error != cudaSuccess) return error;
+  if ((flags & ~cudaStreamNonBlocking) != 0)
+    return refused(cudaErrorInvalidValue, "flags of a stream that are not known");
+  *stream = Device::current().create_stream((flags & cudaStreamNonBlocking) == 0, priority);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  return cudaStreamCreateWithPriority(stream, flags, 0);
+}
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  return cudaStreamCreateWithPriority(stream, cudaStreamDefault, 0);
+}
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+  *least = 0;
+  *greatest = greatest_priority;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t handle) {
+  Device& device = Device::current();
+  cudaStream_t stream = handle != nullptr ? device.find_stream(handle) : nullptr;
+  if (stream == nullptr)
+    return refused(cudaErrorInvalidResourceHandle, "cudaStreamDestroy of what is no stream of this device");
+  device.destroy_stream(stream);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
+  return with_stream(handle, [](Device& device, cudaStream_t stream) {
+    if (device.capturing(stream)) {
+      device.break_capture(stream);
+      return refused(cudaErrorStreamCaptureUnsupported, "cudaStreamSynchronize of a stream that is captured");
+    }
+    device.synchronize(stream);
+    return device.error();
+  });
+}
+
+cudaError_t cudaStreamQuery(cudaStream_t handle) {
+  return with_stream(handle, [](Device& device, cudaStream_t stream) {
+    if (device.capturing(stream)) return cudaErrorStreamCaptureUnsupported;
+    return device.idle(stream) ? device.error() : cudaErrorNotReady;
+  });
+}
+
+cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function, void* data) {
+  return with_stream(handle, [&](Device& device, cudaStream_t stream) {
+    device.enqueue(stream, {"host function", [=] { function(data); }, {}, nullptr, false});
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  if ((flags & ~static_cast<unsigned>(cudaEventDisableTiming | cudaEventBlockingSync)) != 0)
+    return refused(cudaErrorInvalidValue, "flags of an event that are not known");
+  *event = new CUevent_st;
+  (*event)->timing = (flags & cudaEventDisableTiming) == 0;
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  return event != nullptr ? retire(event) : noted(cudaErrorInvalidResourceHandle);
+}
+
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t handle, unsigned flags) {
+  return with_stream(handle, [&](Device& device, cudaStream_t stream) {
+    device.record(event, stream, flags == cudaEventRecordExternal);
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  return cudaEventRecordWithFlags(event, stream, cudaEventRecordDefault);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned flags) {
+  return with_stream(handle, [&](Device& device, cudaStream_t stream) {
+    if (flags != cudaEventWaitDefault)
+      return refused(cudaErrorNotSupported, "flags of cudaStreamWaitEvent are not supported");
+    return device.wait(stream, event);
+  });
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const cudaError_t answer = Device::current().query(event);
+  const cudaError_t sticks = sticking();
+  return sticks != cudaSuccess ? sticks : noted(answer);
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const cudaError_t answer = Device::current().synchronize(event);
+  return answer != cudaSuccess ? noted(answer) : sticking();
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  return noted(Device::current().elapsed(milliseconds, start, end));
+}
+
+// The mode says which other calls are refused meanwhile; here, all that any mode refuses.
+cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode) {
+  return with_stream(handle,
+                     [](Device& device, cudaStream_t stream) { return device.begin_capture(stream); });
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
+  return with_stream(handle, [&](Device& device, cudaStream_t stream) {
+    *status = device.capturing(stream) ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
+  *graph = nullptr;
+  return with_stream(handle, [&](Device& device, cudaStream_t stream) {
+    std::shared_ptr<const Graph> captured;
+    const cudaError_t error = device.end_capture(stream, captured);
+    if (error == cudaSuccess) *graph = new CUgraph_st{captured};
+    return error;
+  });
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags) {
+  if (flags != 0) return refused(cudaErrorNotSupported, "flags of cudaGraphInstantiate are not supported");
+  *executable = new CUgraphExec_st{graph->graph};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t handle) {
+  return with_stream(handle, [&](Device& device, cudaStream_t stream) {
+    if (device.capturing(stream))
+      return refused(cudaErrorNotSupported, "a graph inside a graph is not supported");
+    device.launch_graph(executable->graph, stream);
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
+  return cudaSuccess;
+}
+
+}  // extern "C"
