@@ -60,9 +60,11 @@ class Engine::Driver {
 
   Queues& queues() { return queues_; }
   void posted();
-  bool wait(std::span<const Point>);
+  void wait(std::span<const Point>);
   void notify_waiting() { news_.ring(); }
   void notify();
+  void attend(bool);
+  void go_on();
 
  private:
   struct Nap {  // on the bell
@@ -77,6 +79,7 @@ class Engine::Driver {
   template <class Step>
   bool guarded(Step&&);
   bool progress();
+  bool move();
   std::optional<Nap> turn(int patience, std::span<const Point> any);
   std::optional<Nap> idle(std::uint32_t key, int patience, std::span<const Point> any);
   void tell(bool waiting);
@@ -91,7 +94,7 @@ class Engine::Driver {
   Bell work_;        // wakes the progress thread if it does not sleep on the bell
   Bell news_;        // wakes waiting threads that do not drive: a counter advanced, or the seat is free
   std::atomic<std::uint32_t> waiting_{0};
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> attended_{false}, stop_{false};
   // Of the driver.
   int idle_turns_ = 0;
   std::int64_t idle_since_ = 0;
@@ -108,7 +111,7 @@ Engine::Driver::~Driver() {
 
 void Engine::Driver::posted() {
   bell_.ring();
-  if (waiting_.load() == 0) work_.ring();
+  if (waiting_.load() == 0 && !attended_.load()) work_.ring();
 }
 
 void Engine::Driver::notify() {
@@ -116,11 +119,29 @@ void Engine::Driver::notify() {
   posted();
 }
 
-bool Engine::Driver::wait(std::span<const Point> any) {
+void Engine::Driver::attend(bool on) {
+  attended_.store(on);
+  if (on || queues_.empty()) return;
+  if (seat_.try_lock()) {
+    const bool at_rest = queues_.look() == Queues::State::blocked;
+    seat_.unlock();
+    if (at_rest) return;
+  }
+  posted();
+}
+
+void Engine::Driver::go_on() {
+  if (queues_.empty() || !seat_.try_lock()) return;
+  while (!failed() && move()) {
+  }
+  seat_.unlock();
+}
+
+void Engine::Driver::wait(std::span<const Point> any) {
   const auto reached = [any] {
     return std::any_of(any.begin(), any.end(), [](const Point& p) { return p.reached(); });
   };
-  if (reached()) return false;
+  if (reached()) return;
   waiting_.fetch_add(1);
   Watch left;
   while (!reached() && !failed()) {
@@ -143,14 +164,15 @@ bool Engine::Driver::wait(std::span<const Point> any) {
   const bool at_rest = left.state == Queues::State::blocked && left.key == bell_.key();
   if (last && !at_rest && !queues_.empty()) posted();
   if (!reached()) throw DeviceError(board_.reason());
-  return true;
 }
 
 // Never sleeps in the seat, so that a thread that waits finds it free.
 void Engine::Driver::background() {
   prctl(PR_SET_TIMERSLACK, 1000UL);  // ns
   const std::int64_t attend = channel_.attend_every();
-  const auto mine = [this] { return !stop_.load() && waiting_.load() == 0 && !queues_.empty() && !failed(); };
+  const auto mine = [this] {
+    return !stop_.load() && waiting_.load() == 0 && !attended_.load() && !queues_.empty() && !failed();
+  };
   while (!stop_.load()) {
     const std::uint32_t key = work_.key();
     if (mine() && seat_.try_lock()) {
@@ -185,18 +207,23 @@ bool Engine::Driver::progress() {
   return guarded([this] { return channel_.progress(); });
 }
 
-// Does what can be done. Says how long to sleep if nothing could for `patience` turns, and none of `any` is
-// reached.
-std::optional<Engine::Driver::Nap> Engine::Driver::turn(int patience, std::span<const Point> any) {
-  const std::uint32_t key = bell_.key();
+// Does what can be done now. False: nothing.
+bool Engine::Driver::move() {
   const bool arrived = progress();
-  if (failed()) return {};
+  if (failed()) return true;
   const bool moved = guarded([this] { return queues_.turn(); });
   if (moved) news_.ring();
-  if (!arrived && !moved) return idle(key, patience, any);
+  if (!arrived && !moved) return false;
   idle_turns_ = 0;
   if (told_) tell(false);
-  return {};
+  return true;
+}
+
+// Says how long to sleep if nothing could be done for `patience` turns, and none of `any` is reached.
+std::optional<Engine::Driver::Nap> Engine::Driver::turn(int patience, std::span<const Point> any) {
+  const std::uint32_t key = bell_.key();
+  if (move()) return {};
+  return idle(key, patience, any);
 }
 
 std::optional<Engine::Driver::Nap> Engine::Driver::idle(std::uint32_t key, int patience,
@@ -239,8 +266,10 @@ Point Engine::post(const Communication& c, Stream lane, std::span<const Point> a
 
 void Engine::run(const Communication& c, Stream lane) { wait(driver_->queues().post(c, lane, {}, nullptr)); }
 
-bool Engine::wait_any(std::span<const Point> points) { return driver_->wait(points); }
+void Engine::wait_any(std::span<const Point> points) { driver_->wait(points); }
 void Engine::notify_waiting() { driver_->notify_waiting(); }
 void Engine::notify() { driver_->notify(); }
+void Engine::attend(bool on) { driver_->attend(on); }
+void Engine::go_on() { driver_->go_on(); }
 
 }  // namespace orrery::comm

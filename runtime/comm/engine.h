@@ -1,9 +1,11 @@
 // Runs the communications of one rank in the background: an in-order queue a lane, whose entries wait for
-// counters (events) before they start. One driver at a time: a thread that waits drives; else the progress
-// thread does, and it blocks, never yields, so that it takes the processor only when something moves.
+// counters (events) before they start. One driver at a time: a thread that waits drives, or one that attends
+// and computes no longer than a moment; else the progress thread does, and it blocks, never yields, so that
+// it takes the processor only when something moves.
 //
-// post(), open_group(): by one thread. wait(), notify(): by any. When communication fails, here or at any
-// rank of the board, every wait() throws DeviceError with the cause, and nothing more is run.
+// post(), open_group(): by one thread. attend(), go_on(): by another. wait(), notify(): by any. When
+// communication fails, here or at any rank of the board, every wait() throws DeviceError with the cause, and
+// nothing more is run.
 #pragma once
 #include <array>
 #include <atomic>
@@ -72,13 +74,20 @@ class Engine {
   void run(const Communication&, Stream lane);
 
   // Returns when the point, or one of the points, is reached. The thread may be made to drive the engine
-  // until then. False: that was so already, and the engine did not look at its counters.
+  // until then.
   void wait(Point p) { wait_any({&p, 1}); }
-  bool wait_any(std::span<const Point>);
+  void wait_any(std::span<const Point>);
   // A counter outside the engine has reached a watched value.
   void notify();
-  // The same, for threads that wait, if the caller is about to wait_any(): its turns do the rest.
+  // The same, for threads that wait, if the caller is about to wait_any() or to go_on(): its turns do the
+  // rest.
   void notify_waiting();
+
+  // Of a thread that computes, and waits here whenever it does not. While it attends the progress thread
+  // rests, so it stops attending before it computes for long, and between two computations it lets go on what
+  // can.
+  void attend(bool);
+  void go_on();
 
  private:
   class Driver;

@@ -14,8 +14,9 @@ namespace orrery {
 class CpuBackend final : public Backend {
  public:
   // Device memory comes from `arena`, which the rank's peers may read; both outlive the backend.
-  CpuBackend(comm::Engine& engine, comm::Arena& arena, RunKernel run_kernel = run)
-      : engine_(engine), arena_(arena), device_(engine, std::move(run_kernel)) {}
+  CpuBackend(comm::Engine& engine, comm::Arena& arena, RunKernel run_kernel = run,
+             IsBrief is_brief = brief_on_cpu)
+      : engine_(engine), arena_(arena), device_(engine, std::move(run_kernel), is_brief) {}
 
   BackendProperties properties() const override;
   void* allocate(Bytes, Memory) override;

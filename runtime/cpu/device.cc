@@ -15,14 +15,45 @@ namespace {
 // The progress thread must get the processor from a thread that computes, at once.
 constexpr int compute_niceness = 5;
 
+// Multiplications of a core in 0.1 ms or so, and what it does to so many elements or bytes one by one.
+constexpr double brief_products = 4e6, brief_elements = 1e5;
+constexpr std::size_t brief_bytes = 1 << 20;
+
+double products(const Kernel& k) {
+  const auto elements = static_cast<double>(k.out[0].elements());
+  switch (k.name) {
+    case KernelName::matmul:
+      return elements * static_cast<double>(k.attributes.transpose_a ? k.in[0].rows : k.in[0].columns);
+    case KernelName::attention:
+    case KernelName::attention_gradient:
+      return elements * static_cast<double>(2 * k.attributes.sequence);
+    case KernelName::scores:
+      return elements * static_cast<double>(k.attributes.head_dim);
+    case KernelName::context:
+    case KernelName::context_gradient:
+    case KernelName::scores_gradient:
+      return elements * static_cast<double>(k.attributes.sequence);
+    default:
+      return 0;
+  }
+}
+
+double touched(const Kernel& k) {
+  double out = 0;
+  for (const Segment& s : k.segments) out += static_cast<double>(s.count);
+  return std::max(out, static_cast<double>(std::max(k.in[0].elements(), k.out[0].elements())));
+}
+
 bool reached(const comm::Point& p) { return p.reached(); }
 
 bool ready(const DeviceItem& item) { return std::all_of(item.after.begin(), item.after.end(), reached); }
 
 }  // namespace
 
-CpuDevice::CpuDevice(comm::Engine& engine, RunKernel run_kernel)
-    : engine_(engine), run_kernel_(std::move(run_kernel)), thread_([this] { work(); }) {}
+bool brief_on_cpu(const Kernel& k) { return products(k) < brief_products && touched(k) < brief_elements; }
+
+CpuDevice::CpuDevice(comm::Engine& engine, RunKernel run_kernel, IsBrief is_brief)
+    : engine_(engine), run_kernel_(std::move(run_kernel)), is_brief_(is_brief), thread_([this] { work(); }) {}
 
 CpuDevice::~CpuDevice() {
   bool news = false;
@@ -79,8 +110,15 @@ CpuDevice::Ready CpuDevice::next() {
   return {};
 }
 
+bool CpuDevice::brief(const DeviceItem& item) const {
+  if (const auto* kernel = std::get_if<Kernel>(&item.what)) return is_brief_(*kernel);
+  return std::get<CopyItem>(item.what).bytes < brief_bytes;
+}
+
 // True: something waits for its end.
 bool CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
+  const bool back_soon = brief(item);
+  if (!back_soon) engine_.attend(false);
   if (item.times) item.times->start = comm::now_ns();
   if (const auto* kernel = std::get_if<Kernel>(&item.what)) {
     run_kernel_(*kernel, workspace_);
@@ -89,6 +127,7 @@ bool CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
     std::memcpy(copy.to, copy.from, copy.bytes);
   }
   if (item.times) item.times->end = comm::now_ns();
+  if (!back_soon) engine_.attend(true);
   {
     const std::lock_guard lock(mutex_);
     queue.items.pop_front();
@@ -96,29 +135,28 @@ bool CpuDevice::run_first(Queue& queue, const DeviceItem& item) {
   return queue.ended.advance();
 }
 
-// Drives communications until the first item of some stream may run, or something is posted. False: that was
-// so already.
-bool CpuDevice::wait_for_news() {
+// Drives communications until the first item of some stream may run, or something is posted.
+void CpuDevice::wait_for_news() {
   std::vector<comm::Point> any;
   {
     const std::lock_guard lock(mutex_);
     if (news_seen_ != news_posted_) {
       news_seen_ = news_posted_;
-      return false;
+      return;
     }
-    if (drain_ && idle()) return false;
+    if (drain_ && idle()) return;
     any.push_back({&news_, news_seen_ + 1});
     for (const Queue& queue : queues_) {
       if (queue.items.empty()) continue;
       const auto& after = queue.items.front().after;
       const auto open = std::find_if_not(after.begin(), after.end(), reached);
-      if (open == after.end()) return false;
+      if (open == after.end()) return;
       any.push_back(*open);
     }
     for (const comm::Point& p : draining_)
       if (!p.reached()) any.push_back(p);
   }
-  return engine_.wait_any(any);
+  engine_.wait_any(any);
 }
 
 bool CpuDevice::idle() const {
@@ -136,27 +174,27 @@ void CpuDevice::finish() {
 
 void CpuDevice::work() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), compute_niceness);
-  bool untold = false;  // the engine, that an end is reached for which a communication may wait
+  engine_.attend(true);
   try {
     for (;;) {
       if (const Ready first = next(); first.item) {
-        if (untold) engine_.notify();
-        untold = run_first(*first.queue, *first.item);
-        if (untold) engine_.notify_waiting();
+        if (run_first(*first.queue, *first.item)) engine_.notify_waiting();
+        engine_.go_on();
         continue;
       }
       finish();
       {
         const std::lock_guard lock(mutex_);
-        if (stop_) return;
+        if (stop_) break;
       }
-      if (wait_for_news()) untold = false;
+      wait_for_news();
     }
   } catch (const DeviceError&) {
     const std::lock_guard lock(mutex_);
     error_ = std::current_exception();
     drained_.ring();
   }
+  engine_.attend(false);
 }
 
 }  // namespace orrery

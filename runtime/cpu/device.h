@@ -1,5 +1,6 @@
 // The device of a CPU rank: one thread that computes and copies, in the order of each stream, as soon as what
-// an item waits for has ended. While it has nothing to run it drives the engine's communications.
+// an item waits for has ended. It drives the engine's communications between two items and while it has
+// nothing to run; while it runs a long one, the engine's progress thread does.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -33,9 +34,14 @@ struct DeviceItem {
 // How the device runs a kernel: with its library, or, of a rehearsal, by waiting.
 using RunKernel = std::function<void(const Kernel&, KernelWorkspace&)>;
 
+// About as long as two threads need to change places, or a few times that: communications can wait for its
+// end.
+using IsBrief = bool (*)(const Kernel&);
+bool brief_on_cpu(const Kernel&);
+
 class CpuDevice {
  public:
-  CpuDevice(comm::Engine&, RunKernel);
+  CpuDevice(comm::Engine&, RunKernel, IsBrief);
   ~CpuDevice();  // runs nothing more
 
   // Queues an item; the point is reached when it has ended. By one host thread.
@@ -55,13 +61,15 @@ class CpuDevice {
     const DeviceItem* item = nullptr;  // stays where it is while others are queued
   };
   Ready next();
+  bool brief(const DeviceItem&) const;
   bool run_first(Queue&, const DeviceItem&);
-  bool wait_for_news();
+  void wait_for_news();
   bool idle() const;  // requires the mutex
   void finish();
 
   comm::Engine& engine_;
   RunKernel run_kernel_;
+  IsBrief is_brief_;
   KernelWorkspace workspace_;
   std::array<Queue, stream_count> queues_;
   std::mutex mutex_;  // of the queues' items, and of what follows

@@ -75,7 +75,9 @@ class Run {
     comm::DelayLine channel(std::make_unique<comm::MemoryChannel>(region_, rank), {link_},
                             std::vector<std::uint32_t>(region_.ranks(), 0));
     comm::Engine engine(rank, channel, region_.bell(rank), region_.board(), region_.arena(rank));
-    CpuBackend backend(engine, region_.arena(rank), [this](const Kernel& k, auto&) { wait(k); });
+    CpuBackend backend(
+        engine, region_.arena(rank), [this](const Kernel& k, auto&) { wait(k); },
+        [](const Kernel&) { return false; });
     Player player(setup_, program_, rank, backend, [](auto...) {});
     Timeline mine;
     player.step({});
