@@ -1,6 +1,6 @@
 // Which elements a kernel drops: a function of (seed, step, key, element of the op's global tensor) alone.
 #pragma once
-#include "runtime/cpu/kernels/pointwise.h"
+#include "runtime/arithmetic/pointwise.h"
 #include "runtime/cpu/kernels/rows.h"
 #include "runtime/cpu/kernels/workspace.h"
 #include "runtime/kernel.h"

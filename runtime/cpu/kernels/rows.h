@@ -3,7 +3,7 @@
 #pragma once
 #include <cstring>
 
-#include "runtime/cpu/kernels/pointwise.h"
+#include "runtime/arithmetic/pointwise.h"
 #include "runtime/kernel.h"
 
 namespace orrery::ORRERY_ISA {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "runtime/cpu/kernels/pointwise.h"
+#include "runtime/arithmetic/pointwise.h"
 #include "tests/runtime/kernels/host_device.h"
 
 namespace orrery::test {

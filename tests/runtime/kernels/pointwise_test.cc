@@ -1,4 +1,4 @@
-#include "runtime/cpu/kernels/pointwise.h"
+#include "runtime/arithmetic/pointwise.h"
 
 #include <gtest/gtest.h>
 
