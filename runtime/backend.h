@@ -6,6 +6,7 @@
 // Thread-compatible: one host thread calls. Errors of the device or of a peer are thrown as DeviceError by
 // the call that meets them, at the latest by synchronize().
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,7 +21,7 @@
 namespace orrery {
 
 // Raised with every change of this header or of kernel.h.
-inline constexpr std::uint32_t backend_abi = 1;
+inline constexpr std::uint32_t backend_abi = 2;
 
 enum class Memory : std::uint8_t { device, host };  // host: pinned, the source of copies to the device
 
@@ -92,11 +93,26 @@ class Backend {
   virtual Tick time_of(EventIndex) const = 0;
 };
 
+// The job that a rank of a plug-in is part of: how it reaches the other ranks before its own connections are
+// open, what its host knows of them, and who is told when it stalls. Lives longer than the backend.
+class JobLink {
+ public:
+  virtual ~JobLink() = default;
+  // Collective: `bytes` of every rank, in order of ranks, into `all`. By the thread that opens groups.
+  virtual void gather(const void* mine, std::size_t bytes, void* all) = 0;
+  // The rest by any thread. The reason why all ranks stop; empty: they go on.
+  virtual std::string stopped() const = 0;
+  virtual void stop(std::string_view reason) = 0;
+  // What this rank's oldest communication waits for since now: world ranks, -1: none.
+  virtual void waits(std::string_view operation, std::int32_t receive_from, std::int32_t send_to) = 0;
+  virtual void waits_no_more() = 0;
+};
+
 // What a plug-in exports, as C: the factory of its backend. On failure returns null and a sentence in
 // `error`.
 struct BackendConfig {
   std::uint32_t rank = 0, world = 1, local_rank = 0;
-  const char* rendezvous = "";  // of plug-ins that open their own connections: a file or host:port
+  JobLink* job = nullptr;  // null in a world of one
 };
 using BackendFactory = Backend* (*)(std::uint32_t abi, const BackendConfig*, char* error, std::size_t error_size);
 inline constexpr const char* backend_factory_symbol = "orrery_backend_create";

@@ -109,6 +109,9 @@ struct Words {
   std::uint32_t w0, w1, w2, w3;
 };
 ORRERY_HOST_DEVICE Words philox(Words c, std::uint32_t key0, std::uint32_t key1) {
+#ifdef __CUDA_ARCH__
+#pragma unroll 1
+#endif
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * c.w0, p1 = std::uint64_t{0xCD9E8D57U} * c.w2;
     c = {static_cast<std::uint32_t>(p1 >> 32) ^ c.w1 ^ key0, static_cast<std::uint32_t>(p1),

@@ -1,11 +1,12 @@
-// One rank on the CPU backend, over a connection to the others: what it has for itself, in the order in which
-// it must go.
+// One rank on the CPU backend, or on one of a plug-in, over a connection to the others: what it has for
+// itself, in the order in which it must go.
 #pragma once
 #include <memory>
 
 #include "runtime/comm/connection.h"
 #include "runtime/comm/engine.h"
 #include "runtime/cpu/backend.h"
+#include "runtime/launch/plug_in.h"
 #include "runtime/train/world.h"
 
 namespace orrery {
@@ -22,6 +23,22 @@ struct CpuRank {
   comm::Engine engine;
   CpuBackend backend;
   World world;
+};
+
+struct PlugInRank {
+  PlugInRank(comm::Connection& c, const std::string& plug_in)
+      : channel(c.channel()),
+        engine(c.rank(), *channel, c.region().bell(c.local_rank()), c.region().board(),
+               c.region().arena(c.local_rank())),
+        world(engine, c.rank(), c.world()),
+        job(world, c.region().board()),
+        backend(load_backend(plug_in, {c.rank(), c.world(), c.local_rank(), &job})) {}
+
+  std::unique_ptr<comm::Channel> channel;
+  comm::Engine engine;
+  World world;
+  BoardLink job;
+  std::unique_ptr<Backend> backend;
 };
 
 }  // namespace orrery

@@ -19,13 +19,14 @@ std::unique_ptr<Command> program_command();
 std::unique_ptr<Command> list_command();
 std::unique_ptr<Command> schema_command();
 std::unique_ptr<Command> check_command();
+std::unique_ptr<Command> doctor_command();
 std::unique_ptr<Command> completion_command();
 std::unique_ptr<Command> version_command();
 
 Commands all_commands() {
   Commands commands;
   for (const auto make : {plan_command, simulate_command, compare_command, explain_command, whatif_command, recommend_command, run_command, rehearse_command, validate_command,
-                          calibrate_command, profile_hardware_command, profile_import_command, profile_model_command, program_command, list_command, schema_command, check_command,
+                          calibrate_command, profile_hardware_command, profile_import_command, profile_model_command, program_command, list_command, schema_command, check_command, doctor_command,
                           completion_command, version_command})
     commands.push_back(make());
   return commands;

@@ -53,8 +53,9 @@ class Run : public Command {
   void prepare_outputs(const Model&) const;
   std::string newest_checkpoint(bool say) const;
   void export_weights(const Model&) const;
-  void train(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, comm::Connection&,
-             Session&, double& error);
+  std::string plug_in() const;
+  void train(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, const comm::Board&,
+             Backend&, World&, Session&, double& error);
   void start(Trainer&, const Setup&, World&);
   void progress(const StepReport&, const Training&) const;
   void report(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, Trainer&, World&,
@@ -74,7 +75,12 @@ std::vector<Flag> Run::flags() {
   const std::vector<Flag> own{
       {"--data", "FILE", "text, or tokens in Megatron's indexed format", &data_, true},
       {"--steps", "N", "steps of the run, those before a resume among them (default 50)", &steps_},
-      {"--backend", "NAME", "what executes (default cpu)", &backend_, false, {"cpu"}},
+      {"--backend",
+       "NAME",
+       "what executes: cpu, or cuda, a GPU a rank (default cpu)",
+       &backend_,
+       false,
+       {"cpu", "cuda"}},
       {"--seed", "N", "of initial weights, order of data and dropout (default 1)", &seed_},
       {"--lr", "X", "peak learning rate (default 0.001)", &rate_},
       {"--min-lr", "X", "what it decays to (default a tenth)", &least_rate_},
@@ -266,27 +272,38 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
   session.finish();
 }
 
+// The library of a backend that is not part of this binary; empty: it is.
+std::string Run::plug_in() const {
+  if (backend_ == "cpu") return {};
+  const std::string library = "liborrery_" + backend_ + ".so";
+  std::string path = shipped_library(library);
+  if (path.empty())
+    throw DeviceError("--backend " + backend_ + " needs " + library +
+                      ", which is neither beside orrery nor in lib/orrery of its installation: it is built "
+                      "where a CUDA Toolkit is found");
+  return path;
+}
+
 void Run::train(const Question& q, const Evaluator& evaluator, const std::optional<Timeline>& predicted,
-                comm::Connection& connection, Session& session, double& error) {
-  CpuRank parts(connection);
+                const comm::Board& board, Backend& backend, World& world, Session& session, double& error) {
   const auto mine = static_cast<std::int64_t>(digest(evaluator.program()));
-  for (const auto& theirs : parts.world.gather(std::span<const std::int64_t>(&mine, 1)))
+  for (const auto& theirs : world.gather(std::span<const std::int64_t>(&mine, 1)))
     if (theirs[0] != mine)
       throw DeviceError("ranks compiled different Programs: are their files and versions the same?");
   const Setup setup{q.scenario.model, q.scenario.training, evaluator.plan()};
   const TokenSource source(data_, {q.scenario.training.sequence, q.scenario.model.vocab,
                                    static_cast<std::uint64_t>(seed_), held_out_});
-  Trainer trainer(setup, evaluator.program(), parts.backend, parts.world, source, options());
-  start(trainer, setup, parts.world);
-  const comm::Board& board = connection.region().board();
+  Trainer trainer(setup, evaluator.program(), backend, world, source, options());
+  start(trainer, setup, world);
   trainer.run([&](const StepReport& r) { progress(r, setup.training); },
               [&board] { return interrupted() || board.asked_to_end(); }, true);
-  if (!export_.empty() && parts.world.rank() == 0) export_weights(setup.model);
-  report(q, evaluator, predicted, trainer, parts.world, session, error);
+  if (!export_.empty() && world.rank() == 0) export_weights(setup.model);
+  report(q, evaluator, predicted, trainer, world, session, error);
 }
 
 int Run::run(Session& session) {
   check_flags();
+  const std::string library = plug_in();
   const Question q = question_.read(session);
   prepare_outputs(q.scenario.model);
   Evaluator evaluator;
@@ -305,9 +322,23 @@ int Run::run(Session& session) {
   launch.watchdog.silence_ms = static_cast<std::int64_t>(patience_ * 1e3);
   launch.mpi_plug_in = shipped_library("orrery_mpi.so");
   launch.stop = interrupted;
+  if (!library.empty()) {  // tensors lie in the GPU's memory
+    launch.tensors = {};
+    launch.arena = {std::int64_t{64} << 20};
+  }
   const SharedDoubles error(1);  // of the predicted step, relative; 0: not known
-  run_ranks(launch,
-            [&](comm::Connection& c) { train(q, evaluator, predicted, c, session, error.values()[0]); });
+  run_ranks(launch, [&](comm::Connection& c) {
+    const auto train_on = [&](Backend& backend, World& world) {
+      train(q, evaluator, predicted, c.region().board(), backend, world, session, error.values()[0]);
+    };
+    if (library.empty()) {
+      CpuRank rank(c);
+      train_on(rank.backend, rank.world);
+    } else {
+      PlugInRank rank(c, library);
+      train_on(*rank.backend, rank.world);
+    }
+  });
   return tolerance_ > 0 && !(100 * std::abs(error.values()[0]) <= tolerance_) ? exit_no : exit_ok;
 }
 

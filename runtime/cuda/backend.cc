@@ -1,0 +1,195 @@
+#include "runtime/cuda/backend.h"
+
+#include <cstdlib>
+
+#include "runtime/cuda/check.h"
+#include "runtime/cuda/kernels/kernels.h"
+#include "sim/base/error.h"
+
+namespace orrery::cuda {
+namespace {
+
+void dispatch(const Kernel& k, const Launch& at, Products& products) {
+  switch (k.name) {
+    case KernelName::matmul:
+      return matmul(k, at, products);
+    case KernelName::column_sum:
+      return column_sum(k, at);
+    case KernelName::norm:
+      return norm(k, at);
+    case KernelName::norm_gradient:
+      return norm_gradient(k, at);
+    case KernelName::rotary:
+      return rotary(k, at);
+    case KernelName::attention:
+      return attention(k, at);
+    case KernelName::attention_gradient:
+      return attention_gradient(k, at);
+    case KernelName::scores:
+      return scores(k, at, products);
+    case KernelName::softmax:
+      return softmax(k, at);
+    case KernelName::context:
+      return context(k, at, products);
+    case KernelName::context_gradient:
+      return context_gradient(k, at, products);
+    case KernelName::softmax_gradient:
+      return softmax_gradient(k, at);
+    case KernelName::scores_gradient:
+      return scores_gradient(k, at, products);
+    case KernelName::activation:
+      return activation(k, at);
+    case KernelName::activation_gradient:
+      return activation_gradient(k, at);
+    case KernelName::residual:
+      return residual(k, at);
+    case KernelName::residual_gradient:
+      return residual_gradient(k, at);
+    case KernelName::add:
+      return add(k, at);
+    case KernelName::embedding:
+      return embedding(k, at);
+    case KernelName::embedding_gradient:
+      return embedding_gradient(k, at);
+    case KernelName::cross_entropy:
+      return cross_entropy(k, at);
+    case KernelName::cross_entropy_shift:
+      return cross_entropy_shift(k, at);
+    case KernelName::cross_entropy_gradient:
+      return cross_entropy_gradient(k, at);
+    case KernelName::sum_of_squares:
+      return sum_of_squares(k, at);
+    case KernelName::clip:
+      return clip(k, at);
+    case KernelName::adamw:
+      return adamw(k, at);
+    case KernelName::convert:
+      return convert(k, at);
+    case KernelName::zero:
+      return zero(k, at);
+  }
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(const BackendConfig& config)
+    : rank_(config.rank),
+      job_(config.job),
+      device_(config.local_rank),
+      tables_(device_),
+      products_(device_),
+      communicators_(config.rank, config.world, config.job),
+      watch_(device_, communicators_, config.job),
+      wait_for_each_(std::getenv("ORRERY_CUDA_WAIT") != nullptr) {
+  if (config.world > 1 && job_ == nullptr) throw DeviceError("a rank of several needs a job");
+}
+
+CudaBackend::~CudaBackend() = default;
+
+BackendProperties CudaBackend::properties() const {
+  BackendProperties p;
+  p.name = "cuda: " + device_.properties().name;
+  p.memory = {static_cast<std::int64_t>(device_.properties().memory)};
+  return p;
+}
+
+void CudaBackend::fail(const std::exception& e, std::string_view what) {
+  stop_if_asked();
+  throw DeviceError("rank " + std::to_string(rank_) + ", " + std::string(what) + ": " + e.what());
+}
+
+// The reason of the job's end is worth more than what it does to this rank.
+void CudaBackend::stop_if_asked() const {
+  if (!job_) return;
+  if (const std::string reason = job_->stopped(); !reason.empty()) throw DeviceError(reason);
+}
+
+void* CudaBackend::allocate(Bytes bytes, Memory memory) {
+  const auto size = static_cast<std::size_t>(bytes.v);
+  return memory == Memory::device ? device_.allocate(size) : device_.allocate_host(size);
+}
+
+void CudaBackend::open_groups(std::span<const GroupMembers> groups, std::span<const std::uint32_t> ids) {
+  communicators_.open(groups, ids);
+}
+
+CudaBackend::Lane& CudaBackend::lane(Stream stream) {
+  std::unique_ptr<Lane>& found = lanes_[static_cast<std::size_t>(stream)];
+  if (!found) {
+    found = std::make_unique<Lane>(device_);
+    found->step = static_cast<StepValues*>(device_.allocate(sizeof(StepValues)));
+  }
+  return *found;
+}
+
+// The step's arguments in device memory, written there by the stream when they have changed.
+const StepValues* CudaBackend::step_for(const Kernel& k, Lane& lane, cudaStream_t stream) {
+  if (k.step == nullptr) return nullptr;
+  const StepValues values = values_of(*k.step);
+  if (!lane.has_step || values != lane.values) set_step(lane.step, values, stream);
+  lane.values = values;
+  lane.has_step = true;
+  return lane.step;
+}
+
+void CudaBackend::launch(const Kernel& kernel, Stream stream) {
+  communicators_.idle(false);
+  Lane& mine = lane(stream);
+  const cudaStream_t on = device_.stream(stream);
+  try {
+    mine.scratch.start();
+    dispatch(kernel, {on, mine.scratch, tables_, step_for(kernel, mine, on)}, products_);
+    queued("its launch", on);
+  } catch (const DeviceError& e) {
+    fail(e, "kernel " + std::string(name(kernel.name)));
+  }
+}
+
+// Asks whether work could be queued, and, to find which instruction fails, whether it has ended well.
+void CudaBackend::queued(std::string_view what, cudaStream_t on) {
+  check(cudaGetLastError(), what);
+  if (wait_for_each_) check(cudaStreamSynchronize(on), what);
+}
+
+void CudaBackend::communicate(const Communication& what, Stream stream) {
+  communicators_.idle(false);
+  const cudaStream_t on = device_.stream(stream);
+  watch_.begins(what, on);
+  communicators_.run(what, on);
+  watch_.queued(on);
+}
+
+void CudaBackend::copy(void* to, const void* from, Bytes bytes, Stream stream) {
+  communicators_.idle(false);
+  try {
+    check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes.v), cudaMemcpyDefault,
+                          device_.stream(stream)),
+          std::to_string(bytes.v) + " bytes");
+  } catch (const DeviceError& e) {
+    fail(e, "a copy");
+  }
+}
+
+void CudaBackend::record(EventIndex event, Stream stream) { events_.record(event, device_.stream(stream)); }
+
+void CudaBackend::wait(EventIndex event, Stream stream) { events_.wait(event, device_.stream(stream)); }
+
+void CudaBackend::synchronize() {
+  try {
+    for (cudaStream_t s : device_.streams()) check(cudaStreamSynchronize(s), "waiting for the step's end");
+  } catch (const DeviceError& e) {
+    fail(e, "something that was queued (ORRERY_CUDA_WAIT=1 finds what)");
+  }
+  stop_if_asked();
+  watch_.step_ended();
+  communicators_.step_ended();
+  communicators_.idle(true);
+  events_.step_ended();
+}
+
+void CudaBackend::synchronize(EventIndex event) {
+  events_.synchronize(event);
+  stop_if_asked();
+}
+
+}  // namespace orrery::cuda

@@ -1,0 +1,64 @@
+// A GPU as a Backend: CUDA streams and events, kernels of our own, cuBLASLt's products, NCCL's
+// communications.
+#pragma once
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/backend.h"
+#include "runtime/cuda/communicators.h"
+#include "runtime/cuda/device.h"
+#include "runtime/cuda/events.h"
+#include "runtime/cuda/launch.h"
+#include "runtime/cuda/products.h"
+#include "runtime/cuda/watch.h"
+
+namespace orrery::cuda {
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(const BackendConfig&);
+  ~CudaBackend() override;
+
+  BackendProperties properties() const override;
+  void* allocate(Bytes, Memory) override;
+  void open_groups(std::span<const GroupMembers>, std::span<const std::uint32_t> ids) override;
+  void create_events(std::uint32_t n) override { events_.create(n); }
+  void launch(const Kernel&, Stream) override;
+  void communicate(const Communication&, Stream) override;
+  void copy(void* to, const void* from, Bytes, Stream) override;
+  void record(EventIndex, Stream) override;
+  void wait(EventIndex, Stream) override;
+  void synchronize() override;
+  void synchronize(EventIndex) override;
+  Tick time_of(EventIndex e) const override { return events_.time_of(e); }
+
+ private:
+  // What a stream keeps from kernel to kernel.
+  struct Lane {
+    explicit Lane(Device& device) : scratch(device) {}
+    Scratch scratch;
+    StepValues* step = nullptr;  // on the device
+    StepValues values;           // what is there
+    bool has_step = false;
+  };
+  Lane& lane(Stream);
+  const StepValues* step_for(const Kernel&, Lane&, cudaStream_t);
+  void queued(std::string_view what, cudaStream_t);
+  [[noreturn]] void fail(const std::exception&, std::string_view what);
+  void stop_if_asked() const;
+
+  const std::uint32_t rank_;
+  JobLink* const job_;
+  Device device_;
+  Events events_;
+  Tables tables_;
+  Products products_;
+  std::array<std::unique_ptr<Lane>, stream_count> lanes_;
+  Communicators communicators_;
+  Watch watch_;  // last: its thread ends before the rest goes
+  const bool wait_for_each_;
+};
+
+}  // namespace orrery::cuda
