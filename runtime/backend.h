@@ -112,7 +112,7 @@ class JobLink {
 // `error`.
 struct BackendConfig {
   std::uint32_t rank = 0, world = 1, local_rank = 0;
-  JobLink* job = nullptr;  // null in a world of one
+  JobLink* job = nullptr;  // null: a world of one that nobody watches
 };
 using BackendFactory = Backend* (*)(std::uint32_t abi, const BackendConfig*, char* error, std::size_t error_size);
 inline constexpr const char* backend_factory_symbol = "orrery_backend_create";

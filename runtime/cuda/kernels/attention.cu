@@ -73,7 +73,7 @@ __global__ void attention_kernel(View qkv, View core, float* log_sum_exp, Attent
     __syncthreads();
     load_tile<tile, stride>(other, qkv, s, sequence, first_key, s.width(), s.value_column(kv_head));
     __syncthreads();
-    accumulate<false, R, C, tile, stride>(square, other, sum);
+    accumulate<false, R, C, tile, stride>(square, other, s.head_dim, sum);
   }
   for (int r = 0; r < R; ++r) {
     const Int query = first_query + threadIdx.x / side + side * r;

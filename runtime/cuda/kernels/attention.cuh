@@ -40,15 +40,17 @@ inline AttentionShape attention_shape(const Kernel& k, const TensorRef& qkv) {
           dropout_of(k)};
 }
 
-// Rows [first, first + tile) of one head of one sequence; rows beyond the sequence are zero, columns beyond
-// head_dim are not written.
+// Rows [first, first + tile) of one head of one sequence, in columns up to the next multiple of 16; what lies
+// beyond the sequence or head_dim is zero.
 template <int tile, int stride>
 __device__ void load_tile(float* to, const View& from, const AttentionShape& s, Int sequence, Int first,
                           Int columns, Int first_column) {
-  for (Int i = threadIdx.x; i < tile * s.head_dim; i += attention_threads) {
-    const Int r = i / s.head_dim, c = i % s.head_dim, row = first + r;
+  const Int padded = (s.head_dim + side - 1) / side * side;
+  for (Int i = threadIdx.x; i < tile * padded; i += attention_threads) {
+    const Int r = i / padded, c = i % padded, row = first + r;
+    const bool there = row < s.sequence && c < s.head_dim;
     to[r * stride + c] =
-        row < s.sequence ? load(from, (sequence * s.sequence + row) * columns + first_column + c) : 0.0F;
+        there ? load(from, (sequence * s.sequence + row) * columns + first_column + c) : 0.0F;
   }
 }
 
@@ -67,17 +69,20 @@ __device__ void multiply_rows(const float* a, const float* b, Int inner, float (
   }
 }
 
-// sum += p b, or, transposed, sum += p^T b, for p of tile x tile and the columns x + 16 c of b.
+// sum += p b, or, transposed, sum += p^T b, for p of tile x tile and the columns x + 16 c of b, of `columns`.
 template <bool transposed, int R, int C, int tile, int stride>
-__device__ void accumulate(const float* p, const float* b, float (&sum)[R][C]) {
+__device__ void accumulate(const float* p, const float* b, Int columns, float (&sum)[R][C]) {
   const int x = threadIdx.x % side, y = threadIdx.x / side;
   for (int i = 0; i < tile; ++i) {
-    float left[R], right[C];
+    float left[R];
     for (int r = 0; r < R; ++r)
       left[r] = transposed ? p[i * (tile + 1) + y + side * r] : p[(y + side * r) * (tile + 1) + i];
-    for (int c = 0; c < C; ++c) right[c] = b[i * stride + x + side * c];
-    for (int r = 0; r < R; ++r)
-      for (int c = 0; c < C; ++c) sum[r][c] = multiply_add(left[r], right[c], sum[r][c]);
+#pragma unroll
+    for (int c = 0; c < C; ++c) {
+      if (side * c >= columns) break;
+      const float right = b[i * stride + x + side * c];
+      for (int r = 0; r < R; ++r) sum[r][c] = multiply_add(left[r], right, sum[r][c]);
+    }
   }
 }
 

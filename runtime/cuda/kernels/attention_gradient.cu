@@ -82,7 +82,7 @@ __global__ void queries_kernel(Operands o, AttentionShape s, const StepValues* s
     differentiate(s, o, step, sequence, head, first_query, first_key, p, d);
     store_square<R, tile>(square, d);
     __syncthreads();
-    accumulate<false, R, C, tile, stride>(square, k, sum);
+    accumulate<false, R, C, tile, stride>(square, k, s.head_dim, sum);
   }
   store_tile(o.d_qkv, s, sequence, first_query, s.width(), head * s.head_dim, sum);
 }
@@ -112,8 +112,8 @@ __global__ void keys_kernel(Operands o, AttentionShape s, const StepValues* step
       store_square<R, tile>(square_p, p);
       store_square<R, tile>(square_d, d);
       __syncthreads();
-      accumulate<true, R, C, tile, stride>(square_p, d_core, d_values);
-      accumulate<true, R, C, tile, stride>(square_d, q, d_keys);
+      accumulate<true, R, C, tile, stride>(square_p, d_core, s.head_dim, d_values);
+      accumulate<true, R, C, tile, stride>(square_d, q, s.head_dim, d_keys);
     }
   store_tile(o.d_qkv, s, sequence, first_key, s.width(), s.key_column(kv_head), d_keys);
   store_tile(o.d_qkv, s, sequence, first_key, s.width(), s.value_column(kv_head), d_values);

@@ -1,4 +1,4 @@
-// The CUDA plug-in, ranks as processes.
+// The CUDA plug-in, ranks as threads.
 #include "tests/runtime/conformance/conformance.h"
 #include "tests/runtime/cuda/ranks.h"
 
@@ -11,7 +11,7 @@ class CudaWorld final : public World {
 
   std::vector<std::string> play(std::uint32_t ranks,
                                 const std::function<void(Backend&, std::uint32_t)>& body) override {
-    return play_on_cuda(ranks, body);
+    return play_on_cuda(ranks, comm::Sharing::threads, body);
   }
 };
 

@@ -1,5 +1,5 @@
-// The CUDA backend as tests see it: loaded through dlopen, each rank a process with a GPU of its own (of the
-// fake libraries, where tests run on them).
+// The CUDA backend as tests see it: loaded through dlopen, each rank with a GPU of its own (of the stand-ins,
+// where tests run on them), as threads or as processes.
 #pragma once
 #include <memory>
 #include <string>
@@ -10,20 +10,21 @@
 
 namespace orrery::testing {
 
-// Plays `body` as each of `ranks` forked ranks; the message that each ended with, empty for none. What a
-// failed check says is on the child's stderr.
-inline std::vector<std::string> play_on_cuda(std::uint32_t ranks,
-                                             const std::function<void(Backend&, std::uint32_t)>& body,
+using CudaBody = std::function<void(Backend&, std::uint32_t rank)>;
+
+// Plays `body` as each of `ranks` ranks; the message that each ended with, empty for none. What a failed
+// check of a process says is on its stderr.
+inline std::vector<std::string> play_on_cuda(std::uint32_t ranks, comm::Sharing sharing, const CudaBody& body,
                                              std::int64_t wait_ms = 60'000) {
-  comm::Region region(ranks, {std::int64_t{64} << 20}, comm::Sharing::processes);
-  return comm::errors_of_processes(ranks, [&](std::uint32_t r) -> std::string {
+  comm::Region region(ranks, {std::int64_t{64} << 20}, sharing);
+  const auto play = [&](std::uint32_t r) -> std::string {
     try {
       const comm::Watchdog watchdog(r, region.board(), {.wait_ms = wait_ms});
       comm::MemoryChannel channel(region, r);
       comm::Engine engine(r, channel, region.bell(r), region.board(), region.arena(r));
-      World world(engine, r, ranks);
-      BoardLink job(world, region.board());
-      const std::unique_ptr<Backend> backend = load_backend(ORRERY_CUDA_PLUG_IN, {r, ranks, r, &job});
+      orrery::World world(engine, r, ranks);
+      BoardLink link(world, region.board());
+      const std::unique_ptr<Backend> backend = load_backend(ORRERY_CUDA_PLUG_IN, {r, ranks, r, &link});
       body(*backend, r);
       world.barrier();
     } catch (const DeviceError& e) {
@@ -31,7 +32,13 @@ inline std::vector<std::string> play_on_cuda(std::uint32_t ranks,
       return e.what();
     }
     return {};
-  });
+  };
+  if (sharing == comm::Sharing::processes) return comm::errors_of_processes(ranks, play);
+  std::vector<std::string> errors(ranks);
+  std::vector<std::thread> threads;
+  for (std::uint32_t r = 0; r < ranks; ++r) threads.emplace_back([&, r] { errors[r] = play(r); });
+  for (std::thread& t : threads) t.join();
+  return errors;
 }
 
 }  // namespace orrery::testing

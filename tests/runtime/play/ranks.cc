@@ -10,6 +10,7 @@
 #include "runtime/comm/board.h"
 #include "runtime/comm/memory_channel.h"
 #include "runtime/comm/watchdog.h"
+#include "runtime/launch/plug_in.h"
 #include "runtime/state/initial.h"
 #include "runtime/train/weights.h"
 #include "sim/base/error.h"
@@ -66,7 +67,17 @@ class Run {
     comm::MemoryChannel channel(region_, rank);
     comm::Engine engine(rank, channel, region_.bell(rank), region_.board(), region_.arena(rank),
                         {.fixed_order = options_.fixed_order});
-    CpuBackend backend(engine, region_.arena(rank));
+    if (options_.plug_in.empty()) {
+      CpuBackend backend(engine, region_.arena(rank));
+      return play(rank, backend);
+    }
+    orrery::World world(engine, rank, region_.ranks());
+    BoardLink link(world, region_.board());
+    play(rank, *load_backend(options_.plug_in, {rank, region_.ranks(), rank, &link}));
+    world.barrier();
+  }
+
+  void play(std::uint32_t rank, Backend& backend) {
     Player player(setup_, program_, rank, backend,
                   [this](std::uint64_t step, std::int64_t first, std::int64_t sequences,
                          std::span<std::int64_t> out) { fetch(step, first, sequences, out); });
@@ -83,15 +94,16 @@ class Run {
         out_.losses[s] +=
             result.loss_sum / static_cast<double>(setup_.training.global_batch * setup_.training.sequence);
       for (const Holding& h : player.holdings().holdings)
-        if (h.counted) collect(at, h, h.segment.gradient, h.segment.gradient_type, out_.gradients[s]);
+        if (h.counted)
+          collect(backend, at, h, h.segment.gradient, h.segment.gradient_type, out_.gradients[s]);
     }
     const std::lock_guard lock(mutex_);
     for (const Holding& h : player.holdings().holdings) {
       if (!h.counted) continue;
       if (h.segment.master)
-        collect(at, h, h.segment.master, DType::fp32, out_.weights);
+        collect(backend, at, h, h.segment.master, DType::fp32, out_.weights);
       else
-        collect(at, h, h.segment.weight, h.segment.weight_type, out_.weights);
+        collect(backend, at, h, h.segment.weight, h.segment.weight_type, out_.weights);
     }
   }
 
@@ -107,7 +119,11 @@ class Run {
     }
   }
 
-  void collect(const Coordinates& at, const Holding& h, const void* data, DType type, Tensors& to) {
+  void collect(Backend& backend, const Coordinates& at, const Holding& h, const void* on_device, DType type,
+               Tensors& to) {
+    std::vector<std::byte> data(static_cast<std::size_t>(h.segment.count * size_of(type)));
+    backend.copy(data.data(), on_device, {static_cast<std::int64_t>(data.size())}, Stream::to_host);
+    backend.synchronize();
     for (const Placement& p : placements(setup_, at, *h.weight, h.begin, h.end)) {
       std::vector<float>& tensor = to.at(p.slice.tensor);
       const std::int64_t width = columns_.at(p.slice.tensor);
@@ -116,8 +132,8 @@ class Run {
                            column = p.slice.column + i % p.slice.columns;
         const std::int64_t from = p.offset + i;
         tensor[static_cast<std::size_t>(row * width + column)] =
-            type == DType::fp32 ? static_cast<const float*>(data)[from]
-                                : to_float(static_cast<const Bf16*>(data)[from]);
+            type == DType::fp32 ? reinterpret_cast<const float*>(data.data())[from]
+                                : to_float(reinterpret_cast<const Bf16*>(data.data())[from]);
       }
     }
   }

@@ -1,4 +1,4 @@
-// Plays a Program on all its ranks as threads of this process, on the CPU backend.
+// Plays a Program on all its ranks as threads of this process, on the CPU backend or on one of a plug-in.
 #pragma once
 #include <map>
 #include <string>
@@ -24,6 +24,7 @@ struct TrainOptions {
   int steps = 5;
   std::uint64_t seed = 7;
   bool fixed_order = false;  // of sums over ranks
+  std::string plug_in{};     // empty: the CPU
   // A large epsilon: else gradients that are zero but for rounding (biases of keys) become whole updates.
   StepArguments arguments{0, 7, 1e-2F, 0.9F, 0.95F, 1e-3F, 0.1F, 1.0F};
 };
