@@ -95,6 +95,7 @@ struct TensorRef {
   std::int64_t rows = 0, columns = 0;
   explicit operator bool() const { return data != nullptr; }
   std::int64_t elements() const { return rows * columns; }
+  bool operator==(const TensorRef&) const = default;
 };
 
 // A piece of parameters for the kernels of the update.
@@ -139,6 +140,7 @@ struct KernelAttributes {
   std::int64_t first_token = 0;  // of row 0, in the step's global batch
   std::int64_t all_heads = 0, first_head = 0;
   std::int64_t global_columns = 0;
+  bool operator==(const KernelAttributes&) const = default;
 };
 
 // Of a kernel whose instruction is priced with another one of its kernels, or with its communication.

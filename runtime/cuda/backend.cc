@@ -79,8 +79,9 @@ CudaBackend::CudaBackend(const BackendConfig& config)
       tables_(device_),
       products_(device_),
       communicators_(config.rank, config.world, config.job),
-      watch_(device_, communicators_, config.job),
-      wait_for_each_(std::getenv("ORRERY_CUDA_WAIT") != nullptr) {
+      wait_for_each_(std::getenv("ORRERY_CUDA_WAIT") != nullptr),
+      graphs_wanted_(std::getenv("ORRERY_CUDA_GRAPHS") != nullptr && !wait_for_each_),
+      watch_(device_, communicators_, config.job) {
   if (config.world > 1 && job_ == nullptr) throw DeviceError("a rank of several needs a job");
 }
 
@@ -126,14 +127,68 @@ CudaBackend::Lane& CudaBackend::lane(Stream stream) {
 const StepValues* CudaBackend::step_for(const Kernel& k, Lane& lane, cudaStream_t stream) {
   if (k.step == nullptr) return nullptr;
   const StepValues values = values_of(*k.step);
-  if (!lane.has_step || values != lane.values) set_step(lane.step, values, stream);
+  if (!lane.has_step || values != lane.values) {
+    ORRERY_CHECK(!capturing_);
+    set_step(lane.step, values, stream);
+  }
   lane.values = values;
   lane.has_step = true;
   return lane.step;
 }
 
 void CudaBackend::launch(const Kernel& kernel, Stream stream) {
+  Call c{Call::What::launch, stream};
+  c.kernel = kernel;
+  c.evaluates = kernel.step && kernel.step->evaluate;
+  put(c);
+}
+
+void CudaBackend::communicate(const Communication& what, Stream stream) {
+  Call c{Call::What::communicate, stream};
+  c.communication = what;
+  put(c);
+}
+
+void CudaBackend::copy(void* to, const void* from, Bytes bytes, Stream stream) {
+  Call c{Call::What::copy, stream};
+  c.to = to;
+  c.from = from;
+  c.bytes = bytes;
+  put(c);
+}
+
+void CudaBackend::record(EventIndex event, Stream stream) { put({Call::What::record, stream, event}); }
+void CudaBackend::wait(EventIndex event, Stream stream) { put({Call::What::wait, stream, event}); }
+
+void CudaBackend::put(Call c) {
   communicators_.idle(false);
+  if (graphs_wanted_)
+    calls_.push_back(std::move(c));
+  else
+    carry_out(c);
+}
+
+void CudaBackend::carry_out(const Call& c) {
+  switch (c.what) {
+    case Call::What::launch:
+      return launch_now(c.kernel, c.stream);
+    case Call::What::communicate:
+      return communicate_now(c.communication, c.stream);
+    case Call::What::copy:
+      return copy_now(c);
+    case Call::What::record:
+      return events_.record(c.event, device_.stream(c.stream));
+    case Call::What::wait:
+      return events_.wait(c.event, device_.stream(c.stream));
+  }
+}
+
+void CudaBackend::carry_out_all() {
+  for (const Call& c : calls_) carry_out(c);
+  calls_.clear();
+}
+
+void CudaBackend::launch_now(const Kernel& kernel, Stream stream) {
   Lane& mine = lane(stream);
   const cudaStream_t on = device_.stream(stream);
   try {
@@ -145,36 +200,65 @@ void CudaBackend::launch(const Kernel& kernel, Stream stream) {
   }
 }
 
+std::unique_ptr<StepGraph> CudaBackend::capture(const Calls& calls) {
+  for (const Call& c : calls)
+    if (c.what == Call::What::launch) step_for(c.kernel, lane(c.stream), device_.stream(c.stream));
+  check(cudaStreamSynchronize(device_.stream(Stream::compute)), "a step's arguments");
+  capturing_ = true;
+  auto graph = std::make_unique<StepGraph>(calls, device_.streams(), events_.all(),
+                                           [this](const Call& c) { carry_out(c); });
+  capturing_ = false;
+  return graph;
+}
+
+// Arguments of the step are written before the graph that reads them, on the stream it is launched on.
+void CudaBackend::launch(const StepGraph& graph) {
+  const cudaStream_t on = device_.stream(Stream::compute);
+  const Communication* first = nullptr;
+  for (const Call& c : graph.calls()) {
+    if (c.what == Call::What::launch) step_for(c.kernel, lane(c.stream), on);
+    if (c.what == Call::What::communicate && first == nullptr) first = &c.communication;
+  }
+  events_.start(on);
+  if (first) watch_.begins(*first, on);
+  graph.launch(on);
+  if (first) watch_.queued(on);
+}
+
 // Asks whether work could be queued, and, to find which instruction fails, whether it has ended well.
 void CudaBackend::queued(std::string_view what, cudaStream_t on) {
   check(cudaGetLastError(), what);
   if (wait_for_each_) check(cudaStreamSynchronize(on), what);
 }
 
-void CudaBackend::communicate(const Communication& what, Stream stream) {
-  communicators_.idle(false);
+void CudaBackend::communicate_now(const Communication& what, Stream stream) {
   const cudaStream_t on = device_.stream(stream);
-  watch_.begins(what, on);
+  if (!capturing_) watch_.begins(what, on);
   communicators_.run(what, on);
-  watch_.queued(on);
+  if (!capturing_) watch_.queued(on);
 }
 
-void CudaBackend::copy(void* to, const void* from, Bytes bytes, Stream stream) {
-  communicators_.idle(false);
+void CudaBackend::copy_now(const Call& c) {
   try {
-    check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes.v), cudaMemcpyDefault,
-                          device_.stream(stream)),
-          std::to_string(bytes.v) + " bytes");
+    check(cudaMemcpyAsync(c.to, c.from, static_cast<std::size_t>(c.bytes.v), cudaMemcpyDefault,
+                          device_.stream(c.stream)),
+          std::to_string(c.bytes.v) + " bytes");
   } catch (const DeviceError& e) {
     fail(e, "a copy");
   }
 }
 
-void CudaBackend::record(EventIndex event, Stream stream) { events_.record(event, device_.stream(stream)); }
-
-void CudaBackend::wait(EventIndex event, Stream stream) { events_.wait(event, device_.stream(stream)); }
-
 void CudaBackend::synchronize() {
+  try {
+    if (const StepGraph* g = graphs_.find(calls_, [this](const Calls& c) { return capture(c); }))
+      launch(*g);
+    else
+      carry_out_all();
+    calls_.clear();
+  } catch (const DeviceError&) {
+    stop_if_asked();
+    throw;
+  }
   try {
     for (cudaStream_t s : device_.streams()) check(cudaStreamSynchronize(s), "waiting for the step's end");
   } catch (const DeviceError& e) {
@@ -188,6 +272,7 @@ void CudaBackend::synchronize() {
 }
 
 void CudaBackend::synchronize(EventIndex event) {
+  carry_out_all();
   events_.synchronize(event);
   stop_if_asked();
 }

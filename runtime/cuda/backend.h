@@ -12,6 +12,7 @@
 #include "runtime/cuda/events.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/products.h"
+#include "runtime/cuda/step_graph.h"
 #include "runtime/cuda/watch.h"
 
 namespace orrery::cuda {
@@ -46,6 +47,14 @@ class CudaBackend final : public Backend {
   Lane& lane(Stream);
   const StepValues* step_for(const Kernel&, Lane&, cudaStream_t);
   void queued(std::string_view what, cudaStream_t);
+  void put(Call);
+  void carry_out(const Call&);
+  void carry_out_all();
+  void launch_now(const Kernel&, Stream);
+  void communicate_now(const Communication&, Stream);
+  void copy_now(const Call&);
+  std::unique_ptr<StepGraph> capture(const Calls&);
+  void launch(const StepGraph&);
   [[noreturn]] void fail(const std::exception&, std::string_view what);
   void stop_if_asked() const;
 
@@ -57,8 +66,11 @@ class CudaBackend final : public Backend {
   Products products_;
   std::array<std::unique_ptr<Lane>, stream_count> lanes_;
   Communicators communicators_;
+  const bool wait_for_each_, graphs_wanted_;
+  bool capturing_ = false;
+  Calls calls_;  // since the last synchronize(), if graphs are wanted
+  StepGraphs graphs_;
   Watch watch_;  // last: its thread ends before the rest goes
-  const bool wait_for_each_;
 };
 
 }  // namespace orrery::cuda

@@ -19,14 +19,17 @@ void Events::create(std::uint32_t n) {
     check(cudaEventCreateWithFlags(&events_.emplace_back(), cudaEventDefault), "an event");
 }
 
+void Events::start(cudaStream_t stream) {
+  if (origin_recorded_ || events_.empty()) return;
+  check(cudaEventRecord(origin_, stream), "recording an event");
+  origin_ns_ = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                   std::chrono::steady_clock::now().time_since_epoch())
+                   .count();
+  origin_recorded_ = true;
+}
+
 void Events::record(EventIndex event, cudaStream_t stream) {
-  if (!origin_recorded_) {
-    check(cudaEventRecord(origin_, stream), "recording an event");
-    origin_ns_ = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                     std::chrono::steady_clock::now().time_since_epoch())
-                     .count();
-    origin_recorded_ = true;
-  }
+  start(stream);
   check(cudaEventRecord(events_.at(event), stream), "recording an event");
 }
 

@@ -18,11 +18,13 @@ class Events {
   Events& operator=(const Events&) = delete;
 
   void create(std::uint32_t n);
+  void start(cudaStream_t);  // of the clock, before what is first timed after a synchronize()
   void record(EventIndex, cudaStream_t);
   void wait(EventIndex, cudaStream_t) const;
   void synchronize(EventIndex) const;
   void step_ended() { origin_recorded_ = false; }  // all streams are idle
   Tick time_of(EventIndex) const;
+  const std::vector<cudaEvent_t>& all() const { return events_; }
 
  private:
   std::vector<cudaEvent_t> events_;
