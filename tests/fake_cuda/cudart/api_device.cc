@@ -176,6 +176,9 @@ void* orrery_fake_host_bytes(const void* address, std::size_t bytes) {
 void orrery_fake_fail(int device, cudaError_t error, const char* message) {
   Device::of(device).fail(error, message);
 }
+void orrery_fake_stuck_streams(int device, char* text, std::size_t size) {
+  std::snprintf(text, size, "%s", Device::of(device).stuck_streams().c_str());
+}
 std::uint64_t orrery_fake_timeout_ms() { return settings().timeout_ms; }
 
 }  // extern "C"

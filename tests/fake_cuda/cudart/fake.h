@@ -24,6 +24,8 @@ cudaError_t orrery_fake_enqueue(cudaStream_t, const orrery::fake::HostWork*);
 void* orrery_fake_host_bytes(const void* address, std::size_t bytes);
 // What went wrong in queued work of a device: sticks, as a failed kernel does, and is printed.
 void orrery_fake_fail(int device, cudaError_t, const char* message);
+// What the streams of a device wait for, a line each, cut to `size`.
+void orrery_fake_stuck_streams(int device, char* text, std::size_t size);
 // Number of milliseconds that FAKE_CUDA_TIMEOUT_MS says.
 std::uint64_t orrery_fake_timeout_ms();
 }

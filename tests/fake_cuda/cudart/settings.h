@@ -15,7 +15,7 @@ struct Settings {
       false;            // FAKE_CUDA_SERIAL_NCCL: one NCCL operation a device at a time, in order of launch
   bool trace = false;   // FAKE_CUDA_TRACE: a line an operation on stderr
   int capability = 90;  // FAKE_CUDA_CAPABILITY: 10 * major + minor
-  std::uint64_t timeout_ms = 10000;  // FAKE_CUDA_TIMEOUT_MS: of NCCL, without progress
+  std::uint64_t timeout_ms = 30000;  // FAKE_CUDA_TIMEOUT_MS: of NCCL, without progress
 };
 
 const Settings& settings();
