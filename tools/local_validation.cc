@@ -59,24 +59,36 @@ void memory(const Program& program, LocalRun& run) {
     run.measured_memory = std::max(run.measured_memory, static_cast<double>(lay_out(program, team).size().v));
 }
 
-LocalRun run_plan(const Problem& problem, const Plan& plan, const LocalOptions& options) {
-  Evaluator evaluator;
-  const auto broken = evaluator.compile(problem, plan, Ranks::all);
-  ORRERY_CHECK(!broken);
+// A plan of the matrix, and what its steps took in all passes.
+struct Case {
+  Plan plan;
   LocalRun run;
-  run.plan = summary(plan) + (plan.attention == AttentionKernel::unfused ? " unfused" : "");
-  run.ranks = plan.ranks();
-  run.predicted = static_cast<double>(evaluator.simulate().makespan.v) * 1e-12;
-  memory(evaluator.program(), run);
-  const SharedDoubles results(static_cast<std::size_t>(options.steps));
-  const Setup setup{problem.model, problem.training, plan};
-  const LaunchOptions launch = launch_options(evaluator.program(), static_cast<std::uint32_t>(plan.ranks()));
-  run_ranks(launch, [&](comm::Connection& c) { measure(setup, evaluator.program(), c, results.values()); });
-  std::vector<double> seconds(results.values().begin(), results.values().end());
-  std::sort(seconds.begin(), seconds.end());
-  run.measured = seconds[seconds.size() / 2];
-  run.spread = (seconds[seconds.size() * 3 / 4] - seconds[seconds.size() / 4]) / 2;
-  return run;
+  std::vector<double> seconds;
+
+  void summarize() {
+    std::sort(seconds.begin(), seconds.end());
+    run.measured = seconds[seconds.size() / 2];
+    run.spread = (seconds[seconds.size() * 3 / 4] - seconds[seconds.size() / 4]) / 2;
+  }
+};
+
+void run_plan(const Problem& problem, int steps, Case& c) {
+  Evaluator evaluator;
+  const auto broken = evaluator.compile(problem, c.plan, Ranks::all);
+  ORRERY_CHECK(!broken);
+  if (c.seconds.empty()) {
+    c.run.plan = summary(c.plan) + (c.plan.attention == AttentionKernel::unfused ? " unfused" : "");
+    c.run.ranks = c.plan.ranks();
+    c.run.predicted = static_cast<double>(evaluator.simulate().makespan.v) * 1e-12;
+    memory(evaluator.program(), c.run);
+  }
+  const SharedDoubles results(static_cast<std::size_t>(steps));
+  const Setup setup{problem.model, problem.training, c.plan};
+  const LaunchOptions launch =
+      launch_options(evaluator.program(), static_cast<std::uint32_t>(c.plan.ranks()));
+  run_ranks(launch, [&](comm::Connection& k) { measure(setup, evaluator.program(), k, results.values()); });
+  c.seconds.insert(c.seconds.end(), results.values().begin(), results.values().end());
+  c.summarize();
 }
 
 // Executable plans of the space, `most` of them, spread evenly.
@@ -108,24 +120,32 @@ std::optional<double> kendall(const std::vector<LocalRun>& runs) {
 }  // namespace
 
 LocalValidation validate_locally(const Question& q, const LocalOptions& options) {
-  LocalValidation out;
+  if (q.scenario.cluster.groups.size() != 1) fail({"--local", "", 0}, "a cluster of one group of nodes");
+  std::vector<std::pair<Scenario, std::vector<Case>>> matrix;
   for (const int ranks : options.ranks) {
-    Scenario scenario = q.scenario;
-    if (scenario.cluster.groups.size() != 1) fail({"--local", "", 0}, "a cluster of one group of nodes");
+    auto& [scenario, cases] = matrix.emplace_back(q.scenario, std::vector<Case>{});
     scenario.cluster.groups[0].nodes = 1;
     scenario.cluster.groups[0].node.gpus = ranks;
-    const Topology topology(scenario.cluster);
-    const Problem problem{scenario.model, scenario.cluster, scenario.training, q.calibration, topology};
-    const std::vector<Plan> plans = plans_of(scenario, options.plans);
-    for (std::size_t i = 0; i < plans.size(); ++i) {
-      out.runs.push_back(run_plan(problem, plans[i], options));
-      const LocalRun& r = out.runs.back();
-      std::fprintf(stderr, "%s\n",
-                   fmt::format("{} ranks, plan {} of {}: {}: predicted {:.1f} ms, measured {:.1f} ms", ranks,
-                               i + 1, plans.size(), r.plan, r.predicted * 1e3, r.measured * 1e3)
-                       .c_str());
-    }
+    for (const Plan& plan : plans_of(scenario, options.plans)) cases.push_back({plan, {}, {}});
   }
+  for (int pass = 0; pass < options.passes; ++pass)
+    for (auto& [scenario, cases] : matrix) {
+      const Topology topology(scenario.cluster);
+      const Problem problem{scenario.model, scenario.cluster, scenario.training, q.calibration, topology};
+      for (std::size_t i = 0; i < cases.size(); ++i) {
+        run_plan(problem, options.steps, cases[i]);
+        const LocalRun& r = cases[i].run;
+        std::fprintf(
+            stderr, "%s\n",
+            fmt::format("pass {} of {}, {} ranks, plan {} of {}: {}: predicted {:.1f} ms, measured {:.1f} ms",
+                        pass + 1, options.passes, r.ranks, i + 1, cases.size(), r.plan, r.predicted * 1e3,
+                        r.measured * 1e3)
+                .c_str());
+      }
+    }
+  LocalValidation out;
+  for (const auto& [scenario, cases] : matrix)
+    for (const Case& c : cases) out.runs.push_back(c.run);
   for (const LocalRun& r : out.runs) {
     const auto n = static_cast<double>(out.runs.size());
     out.mape += std::abs(r.error()) / n;

@@ -28,7 +28,8 @@ struct LocalValidation {
 struct LocalOptions {
   std::vector<int> ranks{1, 2};
   std::size_t plans = 12;  // of each number of ranks, spread over the space
-  int steps = 8;           // measured, after two that are not
+  int passes = 3;          // over all plans: a machine's speed changes from minute to minute
+  int steps = 5;           // of a pass, measured after two that are not
 };
 
 // The scenario's cluster with one node of each number of ranks. Progress goes to stderr.

@@ -205,7 +205,7 @@ double combine(const std::vector<Samples>& by_rank, std::size_t point, Kind kind
   for (const Samples& samples : by_rank)
     for (std::size_t b = 0; b < batches.size() && kind != Kind::send; ++b)
       batches[b] = std::min(batches[b], samples[point][b]);
-  return summarize(batches).median;
+  return summarize(batches).mean;
 }
 
 }  // namespace

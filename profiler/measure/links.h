@@ -13,13 +13,12 @@ namespace orrery {
 struct LinkOptions {
   std::vector<std::int64_t> bytes{1 << 12, 1 << 14, 1 << 16, 1 << 17, 1 << 18, 1 << 20, 1 << 22, 1 << 24};
   std::int64_t bytes_each = std::int64_t{1} << 25;  // moved in one batch, of 2 to 16 communications
-  int batches = 9;                                  // after one that does not count
+  int batches = 20;                                 // after one that does not count
 };
 
 // All-reduce, reduce-scatter, all-gather, all-to-all, broadcast in groups of each of `ranks` (2 or more), and
 // messages (Kind::send) between two: one way of a round trip. Each follows a matrix product and precedes one,
-// as in a step; its time is what it adds to the products, the median over batches, on the rank that came
-// last.
+// as in a step; its time is what it adds to the products, the mean over batches, on the rank that came last.
 std::vector<CollectivePoint> measure_links(const WithRanks&, std::span<const int> ranks, Watch&,
                                            const LinkOptions& = {});
 

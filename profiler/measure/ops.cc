@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <utility>
 
 #include "profiler/measure/samples.h"
 #include "runtime/play/bind.h"
 #include "sim/base/error.h"
+#include "sim/base/hash.h"
 #include "sim/program/compile.h"
 
 namespace orrery {
@@ -57,10 +60,9 @@ std::vector<Job> jobs(const Model& model, std::span<const OpCase> cases, const M
   return out;
 }
 
-// An instruction that is played in every round, and its times if it is measured.
+// A compute instruction of the step, and its time in each round.
 struct Played {
   std::uint32_t issue = 0;
-  bool measured = false;
   std::vector<double> seconds;
 };
 
@@ -89,7 +91,8 @@ class Bench {
       const std::size_t counted = round < options.warmups ? 0 : round - options.warmups + 1;
       if (counted >= options.least && (settled(options.settled) || watch.stop())) break;
     }
-    for (const auto& [op, at] : chosen_) into.set(time_of(*op, at, source));
+    const std::vector<std::size_t> rounds = middle_half();
+    for (const auto& [op, at] : chosen_) into.set(time_of(*op, at, rounds, source));
   }
 
  private:
@@ -98,9 +101,10 @@ class Bench {
   // Positive numbers between 0.03 and 0.12, as fp32 and as bf16: no kernel meets zeros or denormals.
   void make_contents() {
     contents_ = static_cast<std::uint32_t*>(backend_.allocate(block, Memory::host));
+    std::uint64_t seed = 1;
     for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(block.v / 4); ++i) {
-      const std::uint32_t half = 0x3d00U + i * 2654435761U % 0xf8U;
-      contents_[i] = half << 16 | half;
+      seed = mix(seed + i);
+      contents_[i] = 0x3d003d00U | (static_cast<std::uint32_t>(seed >> 32) & 0x80ff80ffU);
     }
   }
 
@@ -129,14 +133,12 @@ class Bench {
       if (issue.kind != Kind::compute) continue;
       if (const MeasuredOp* m = wanted.find(program_.classes[issue.cost_class].op))
         all[m].push_back(static_cast<std::uint32_t>(played_.size()));
-      played_.push_back({i, false, {}});
+      played_.push_back({i, {}});
     }
     for (const auto& [m, places] : all) {
       const std::size_t count = std::min(instances, places.size());
       for (std::size_t k = 0; k < count; ++k) {
-        const std::uint32_t place = places[(2 * k + 1) * places.size() / (2 * count)];
-        played_[place].measured = true;
-        chosen_[&m->op].push_back(place);
+        chosen_[&m->op].push_back(places[(2 * k + 1) * places.size() / (2 * count)]);
       }
     }
   }
@@ -156,28 +158,43 @@ class Bench {
     backend_.synchronize();
     if (!counted) return;
     for (std::uint32_t i = 0; i < played_.size(); ++i)
-      if (played_[i].measured)
-        played_[i].seconds.push_back(to_seconds(backend_.time_of(2 * i + 1) - backend_.time_of(2 * i)).v);
+      played_[i].seconds.push_back(to_seconds(backend_.time_of(2 * i + 1) - backend_.time_of(2 * i)).v);
   }
 
-  MeasuredOp time_of(const Op& op, const std::vector<std::uint32_t>& at, const std::string& source) const {
-    double sum = 0, spread = 0;
-    for (const std::uint32_t i : at) {
-      const Repeats r = summarize(played_[i].seconds);
-      sum += r.median;
-      spread += r.spread;
+  // Rounds of middling length: what now and then holds up an instruction holds up a median step too, so their
+  // mean tells of it, where each instruction's median would not.
+  std::vector<std::size_t> middle_half() const {
+    std::vector<std::pair<double, std::size_t>> rounds(played_.front().seconds.size());
+    for (std::size_t r = 0; r < rounds.size(); ++r) {
+      rounds[r] = {0, r};
+      for (const Played& p : played_) rounds[r].first += p.seconds[r];
     }
-    const auto n = static_cast<double>(at.size());
-    return {op, {sum / n}, spread / n, source};
+    std::sort(rounds.begin(), rounds.end());
+    std::vector<std::size_t> out;
+    for (std::size_t i = rounds.size() / 4; i < rounds.size() - rounds.size() / 4; ++i)
+      out.push_back(rounds[i].second);
+    return out;
   }
 
-  // The standard error of a median of n is about 1.86 half quartile distances over the root of n (normal
+  MeasuredOp time_of(const Op& op, const std::vector<std::uint32_t>& at, std::span<const std::size_t> rounds,
+                     const std::string& source) const {
+    std::vector<double> means;
+    for (const std::size_t r : rounds) {
+      double sum = 0;
+      for (const std::uint32_t i : at) sum += played_[i].seconds[r];
+      means.push_back(sum / static_cast<double>(at.size()));
+    }
+    const double mean = std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size());
+    return {op, {mean}, summarize(means).spread, source};
+  }
+
+  // The standard error of a mean of n is about 1.5 half quartile distances over the root of n (normal
   // samples).
   bool settled(double share) const {
+    const std::vector<std::size_t> rounds = middle_half();
     for (const auto& [op, at] : chosen_) {
-      const double n = static_cast<double>(at.size() * played_[at.front()].seconds.size());
-      const double error = 1.86 * time_of(*op, at, {}).spread;
-      if (error * error > share * share * n) return false;
+      const double error = 1.5 * time_of(*op, at, rounds, {}).spread;
+      if (error * error > share * share * static_cast<double>(rounds.size())) return false;
     }
     return true;
   }

@@ -1,7 +1,7 @@
-// Times of the compute instructions of Programs. Each is launched as the runtime launches it, on the buffers
-// that it has in a step, after the instruction that goes before it there: so caches hold what they hold in a
-// step. The instances of an op (other layers, other micro-batches) are played in turn, and its time is the
-// mean of their medians, from the start of the instruction to the start of what comes next.
+// Times of the compute instructions of Programs. A rank's whole step is played as the runtime plays it, on
+// the buffers that it has, but without communication: so caches hold what they hold in a step. The time of an
+// op is the mean over its instances (other layers, other micro-batches), from the start of the instruction to
+// the start of what comes next, in steps of middling length.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -18,7 +18,7 @@
 namespace orrery {
 
 struct OpOptions {
-  std::size_t instances = 8;         // of an op that are played in turn, at most
+  std::size_t instances = 64;        // of an op that count, at most
   std::size_t warmups = 2;           // rounds that do not count
   std::size_t least = 9, most = 60;  // rounds
   double settled = 0.02;             // an op is done when the standard error of its time is this share of it

@@ -18,6 +18,7 @@ TEST(Samples, MedianAndQuartilesFallOnSamples) {
   const double one[] = {3};
   EXPECT_EQ(summarize(one).median, 3);
   EXPECT_EQ(summarize(one).spread, 0);
+  EXPECT_EQ(summarize(one).mean, 3);
 }
 
 // A few disturbed repeats move nothing.
@@ -26,6 +27,16 @@ TEST(Samples, OutliersDoNotCount) {
   std::fill_n(samples.begin(), 5, 1000.0);
   EXPECT_EQ(summarize(samples).median, 2);
   EXPECT_EQ(summarize(samples).spread, 0);
+}
+
+// The mean sees what happens often, not what happened once.
+TEST(Samples, TheMeanIsWithoutTheLargestTenth) {
+  std::vector<double> samples(20, 2.0);
+  samples[3] = samples[11] = 1000;
+  EXPECT_EQ(summarize(samples).mean, 2);
+  samples[5] = 38;
+  EXPECT_EQ(summarize(samples).mean, 4);
+  EXPECT_EQ(summarize(samples).median, 2);
 }
 
 TEST(Samples, OrderDoesNotMatter) {
