@@ -32,12 +32,15 @@ void addresses_of(const Lanes& lanes, const Instruction& i, std::uint32_t active
 
 void check_alignment(const Lanes& lanes, std::uint32_t active, const Addresses& addresses,
                      std::size_t bytes) {
-  for (std::uint32_t left = active; left != 0; left &= left - 1) {
-    const int lane = std::countr_zero(left);
-    if (addresses[lane] % bytes != 0)
-      lanes.fault(FaultKind::misaligned, lane,
-                  "address " + hex(addresses[lane]) + " is not a multiple of " + std::to_string(bytes));
-  }
+  std::array<std::uint64_t, warp_size> low{};
+  for_lanes(active, [&](int lane) { low[lane] = addresses[lane] & (bytes - 1); });
+  std::uint64_t any = 0;
+  for (const std::uint64_t l : low) any |= l;
+  if (any == 0) return;
+  const int lane =
+      static_cast<int>(std::find_if(low.begin(), low.end(), [](auto l) { return l != 0; }) - low.begin());
+  lanes.fault(FaultKind::misaligned, lane,
+              "address " + hex(addresses[lane]) + " is not a multiple of " + std::to_string(bytes));
 }
 
 std::byte* global(const Lanes& lanes, int lane, std::uint64_t address, std::size_t bytes, Access access) {
@@ -84,33 +87,34 @@ void resolve_global(const Lanes& lanes, std::uint32_t active, const Addresses& a
   }
 }
 
+[[noreturn]] void outside(const Lanes& lanes, int lane, const char* space, std::uint64_t address,
+                          std::size_t bytes, std::size_t size, Access access) {
+  lanes.fault(FaultKind::address, lane,
+              verb(access) + std::to_string(bytes) + " bytes at " + std::to_string(address) + " of " + space +
+                  ", which has " + std::to_string(size));
+}
+
 std::byte* shared(const Lanes& lanes, int lane, std::uint64_t address, std::size_t bytes, Access access) {
   SharedMemory& memory = *lanes.shared;
   if (address > memory.size() || bytes > memory.size() - address)
-    lanes.fault(FaultKind::address, lane,
-                verb(access) + std::to_string(bytes) + " bytes at " + std::to_string(address) +
-                    " of shared memory, which has " + std::to_string(memory.size()));
+    outside(lanes, lane, "shared memory", address, bytes, memory.size(), access);
   const auto thread = lanes.warp * warp_size + static_cast<unsigned>(lane);
-  if (const auto wrong = memory.note(access, address, bytes, thread))
-    lanes.fault(FaultKind::launch, lane, *wrong);
+  if (!memory.note(access, address, bytes, thread))
+    lanes.fault(FaultKind::launch, lane, memory.mistake(access, address, bytes, thread));
   return memory.data() + address;
 }
 
 std::byte* local(const Lanes& lanes, int lane, std::uint64_t address, std::size_t bytes, Access access) {
   const std::size_t size = lanes.kernel().local_bytes;
   if (address > size || bytes > size - address)
-    lanes.fault(FaultKind::address, lane,
-                verb(access) + std::to_string(bytes) + " bytes at " + std::to_string(address) +
-                    " of local memory, which has " + std::to_string(size));
+    outside(lanes, lane, "local memory", address, bytes, size, access);
   return lanes.local + static_cast<std::size_t>(lane) * size + address;
 }
 
 std::byte* parameter(const Lanes& lanes, int lane, std::uint64_t address, std::size_t bytes, Access access) {
   const std::size_t size = lanes.kernel().parameter_bytes;
   if (access != Access::read || address > size || bytes > size - address)
-    lanes.fault(FaultKind::address, lane,
-                verb(access) + std::to_string(bytes) + " bytes at " + std::to_string(address) +
-                    " of the parameters, which have " + std::to_string(size));
+    outside(lanes, lane, "the parameters", address, bytes, size, access);
   return const_cast<std::byte*>(lanes.environment->parameters) + address;  // read only, as checked
 }
 
@@ -150,6 +154,13 @@ void resolve(Lanes& lanes, const Instruction& i, std::uint32_t active, std::size
   if (bytes > 1) check_alignment(lanes, active, addresses, bytes);
   if (i.space == Space::global) {
     resolve_global(lanes, active, addresses, bytes, access, to);
+    return;
+  }
+  if (i.space == Space::shared) {
+    for (std::uint32_t left = active; left != 0; left &= left - 1) {
+      const int lane = std::countr_zero(left);
+      to[lane] = shared(lanes, lane, addresses[lane], bytes, access);
+    }
     return;
   }
   for (std::uint32_t left = active; left != 0; left &= left - 1) {

@@ -116,7 +116,11 @@ bool decode_atomic(Builder& b, Modifiers& m, Instruction& i) {
   if (i.run == nullptr || (is_float(t) && op != Operation::add)) b.refuse("this type is not supported");
   const std::size_t first = returns ? 1 : 0;
   b.expect_arguments(first + (op == Operation::compare ? 3 : 2));
-  b.set_address(b.argument(first), !space ? Space::generic : *space == 0 ? Space::global : Space::shared, i);
+  b.set_address(b.argument(first),
+                !space        ? Space::generic
+                : *space == 0 ? Space::global
+                              : Space::shared,
+                t, i);
   i.source[1] = b.source(b.argument(first + 1), t);
   i.source[2] = op == Operation::compare ? b.source(b.argument(first + 2), t) : i.source[1];
   if (returns) i.second = b.destination(b.argument(0), t);

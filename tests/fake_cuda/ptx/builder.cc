@@ -1,5 +1,6 @@
 #include "tests/fake_cuda/ptx/builder.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -282,9 +283,11 @@ std::uint32_t Builder::list(const std::vector<std::uint32_t>& registers) {
   return first;
 }
 
-void Builder::set_address(const Argument& a, Space space, Instruction& i) {
+void Builder::set_address(const Argument& a, Space space, Type element, Instruction& i) {
   if (a.kind != Argument::Kind::address) refuse("expected an address, found " + text_of(a));
   i.space = space;
+  if (space == Space::shared || space == Space::generic)
+    kernel_.granule = std::min(kernel_.granule, size_of(element));
   i.offset = a.offset;
   i.wide_address = true;
   if (a.name.empty()) {
@@ -298,6 +301,14 @@ void Builder::set_address(const Argument& a, Space space, Instruction& i) {
   } else {
     refuse("'" + a.name + "' is not known");
   }
+}
+
+std::optional<std::size_t> Builder::parameter_at(const Argument& a, std::size_t bytes) const {
+  const auto own = own_variables_.find(a.name);
+  if (own == own_variables_.end() || is_call_parameter(a.name)) return std::nullopt;
+  const auto at = static_cast<std::int64_t>(own->second) + a.offset;
+  if (at < 0 || static_cast<std::size_t>(at) + bytes > kernel_.parameter_bytes) return std::nullopt;
+  return static_cast<std::size_t>(at);
 }
 
 // A parameter declared in the body is passed to a function that is called.

@@ -52,7 +52,9 @@ class Builder {
   std::uint32_t destination(const Argument&, Type);  // register of that width
   std::uint32_t destination_at_least(const Argument&, Type, Instruction&);  // may be wider; sets width
   std::uint32_t list(const std::vector<std::uint32_t>& registers);
-  void set_address(const Argument&, Space, Instruction&);
+  void set_address(const Argument&, Space, Type element, Instruction&);
+  // The offset of a parameter of the kernel that the address names by itself; none for others.
+  std::optional<std::size_t> parameter_at(const Argument&, std::size_t bytes) const;
   std::uint64_t offset_of(const std::string& variable) const;  // of the function's own variables
   std::optional<Type> register_type(const std::string& name) const;
   [[noreturn]] void refuse(const std::string& what) const;

@@ -111,6 +111,7 @@ struct Kernel {
   std::size_t shared_bytes = 0;    // static; dynamic shared memory follows at `dynamic_shared`
   std::size_t dynamic_shared = 0;
   std::size_t local_bytes = 0;  // of a thread
+  std::size_t granule = 16;     // the smallest element that shared memory may be accessed by
   unsigned max_threads = 1024;
 };
 

@@ -35,6 +35,18 @@ void load(Lanes& lanes, const Instruction& i, std::uint32_t active) {
   }
 }
 
+// A parameter of the kernel, equal in all lanes, `offset` bytes from the first.
+template <class T>
+void load_parameter(Lanes& lanes, const Instruction& i, std::uint32_t active) {
+  const std::byte* from = lanes.environment->parameters + i.offset;
+  const std::uint32_t* to = &lanes.kernel().lists[i.list];
+  for (int k = 0; k < i.count; ++k) {
+    T value;
+    std::memcpy(&value, from + static_cast<std::size_t>(k) * sizeof(T), sizeof(T));
+    for_lanes(active, [&, k](int lane) { extend(lanes, i.width, to[k], lane, value); });
+  }
+}
+
 template <class T>
 void store(Lanes& lanes, const Instruction& i, std::uint32_t active) {
   Pointers to;
@@ -61,6 +73,19 @@ Handler load_handler(Type t) {
       return t == Type::s32 ? load<std::int32_t> : load<std::uint32_t>;
     default:
       return load<std::uint64_t>;
+  }
+}
+
+Handler parameter_handler(Type t) {
+  switch (size_of(t)) {
+    case 1:
+      return t == Type::s8 ? load_parameter<std::int8_t> : load_parameter<std::uint8_t>;
+    case 2:
+      return t == Type::s16 ? load_parameter<std::int16_t> : load_parameter<std::uint16_t>;
+    case 4:
+      return t == Type::s32 ? load_parameter<std::int32_t> : load_parameter<std::uint32_t>;
+    default:
+      return load_parameter<std::uint64_t>;
   }
 }
 
@@ -106,7 +131,7 @@ bool decode_memory(Builder& b, Modifiers& m, Instruction& i) {
   const bool vector = m.take("v2") || m.take("v4");
   const Type t = b.type(m);
   b.expect_arguments(2);
-  b.set_address(b.argument(loads ? 1 : 0), space ? spaces[*space] : Space::generic, i);
+  b.set_address(b.argument(loads ? 1 : 0), space ? spaces[*space] : Space::generic, t, i);
   if (!loads && i.space == Space::param) b.refuse("writing parameters is not supported");
   const Argument& value = b.argument(loads ? 0 : 1);
   if (vector != (value.kind == Argument::Kind::list)) b.refuse("only vectors of 2 and of 4 are supported");
@@ -124,6 +149,11 @@ bool decode_memory(Builder& b, Modifiers& m, Instruction& i) {
   }
   i.list = b.list(registers);
   i.run = loads ? load_handler(t) : store_handler(t);
+  if (loads && i.space == Space::param)
+    if (const auto at = b.parameter_at(b.argument(1), size_of(t) * i.count)) {
+      i.run = parameter_handler(t);
+      i.offset = static_cast<std::int64_t>(*at);
+    }
   return true;
 }
 

@@ -29,7 +29,7 @@ class Block {
     place_.index = index;
     const std::size_t bytes =
         launch_.dynamic_shared != 0 ? kernel_.dynamic_shared + launch_.dynamic_shared : kernel_.shared_bytes;
-    shared_.begin_block(bytes, checks_.shared);
+    shared_.begin_block(bytes, checks_.shared, kernel_.granule);
     std::vector<Warp*> order;
     for (Warp& w : warps_) {
       w.begin_block();

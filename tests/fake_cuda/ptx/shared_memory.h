@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,24 +15,26 @@ enum class Access : std::uint8_t { read, write, atomic };
 
 class SharedMemory {
  public:
-  // Contents and record are as new. `check`: whether to keep the record.
-  void begin_block(std::size_t bytes, bool check);
+  // Contents and record are as new. `check`: whether to keep the record. `granule`: a power of two that the
+  // sizes and addresses of all accesses are multiples of; touches are recorded of so many bytes together.
+  void begin_block(std::size_t bytes, bool check, std::size_t granule);
   std::size_t size() const { return size_; }
   std::byte* data() { return bytes_.data(); }
 
   void barrier();  // of the whole block
   void warp_barrier(unsigned warp) { warp_since_[warp] = ++now_; }
 
-  // A thread of the block accesses bytes in range. Returns what is wrong with that, if anything.
-  std::optional<std::string> note(Access access, std::size_t address, std::size_t bytes, unsigned thread) {
-    if (!check_) return std::nullopt;
-    for (std::size_t i = address; i < address + bytes; ++i)
-      if (!note_byte(access, i, thread)) return explain(access, i, thread);
-    return std::nullopt;
+  // A thread of the block accesses bytes in range. False: that is a mistake, which mistake() then explains.
+  bool note(Access access, std::size_t address, std::size_t bytes, unsigned thread) {
+    if (!check_) return true;
+    for (std::size_t i = address >> shift_; i < (address + bytes) >> shift_; ++i)
+      if (!note_granule(access, i, thread)) return false;
+    return true;
   }
+  std::string mistake(Access, std::size_t address, std::size_t bytes, unsigned thread) const;
 
  private:
-  // When and by whom a byte was last touched; `by` may be many threads, of one warp or of several.
+  // When and by whom a granule was last touched; `by` may be many threads, of one warp or of several.
   struct Stamp {
     std::uint32_t when = 0;  // 0: never
     std::uint16_t by = 0;
@@ -47,7 +48,7 @@ class SharedMemory {
     const bool same_warp = stamp.by < many_of_warp ? stamp.by / 32U == warp : stamp.by == many_of_warp + warp;
     return same_warp && stamp.when < warp_since_[warp];
   }
-  bool note_byte(Access access, std::size_t i, unsigned thread) {
+  bool note_granule(Access access, std::size_t i, unsigned thread) {
     Stamp& written = written_[i];
     Stamp& read = read_[i];
     if (access == Access::read) {
@@ -61,14 +62,24 @@ class SharedMemory {
     written = {now_, static_cast<std::uint16_t>(thread), access == Access::atomic};
     return true;
   }
-  void add_reader(Stamp& read, unsigned thread) const;
-  std::string explain(Access, std::size_t address, unsigned thread) const;
+  void add_reader(Stamp& read, unsigned thread) const {
+    const unsigned warp = thread / 32;
+    if (read.when == now_ && (read.by == thread || read.by == many_of_warp + warp || read.by == many)) return;
+    if (before(read, thread)) {
+      read.by = static_cast<std::uint16_t>(thread);
+    } else {
+      const bool same_warp = read.by < many_of_warp ? read.by / 32U == warp : read.by == many_of_warp + warp;
+      read.by = static_cast<std::uint16_t>(same_warp ? many_of_warp + warp : many);
+    }
+    read.when = now_;
+  }
 
   std::vector<std::byte> bytes_;
   std::vector<Stamp> written_, read_;
   std::array<std::uint32_t, 32> warp_since_{};
   std::uint32_t block_since_ = 1, now_ = 1;
   std::size_t size_ = 0;
+  int shift_ = 0;
   bool check_ = false;
 };
 

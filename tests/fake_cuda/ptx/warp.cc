@@ -51,8 +51,10 @@ void Warp::begin_block() {
   fill_specials();
 }
 
+// After the first block only those change that depend on the block.
 void Warp::fill_specials() {
   for (const SpecialUse& use : lanes_.kernel().specials) {
+    if (began_ && (use.special < Special::ctaid_x || use.special > Special::ctaid_z)) continue;
     const bool wide = use.special == Special::clock64 || use.special == Special::globaltimer;
     for (int lane = 0; lane < warp_size; ++lane) {
       const std::uint64_t value = special(use.special, lane);
@@ -63,6 +65,7 @@ void Warp::fill_specials() {
       }
     }
   }
+  began_ = true;
 }
 
 std::uint64_t Warp::special(Special which, int lane) const {

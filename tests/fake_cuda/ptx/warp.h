@@ -51,6 +51,7 @@ class Warp {
   std::vector<std::byte> registers_, local_;
   std::vector<Split> splits_;
   std::uint64_t executed_ = 0, most_ = 0;
+  bool began_ = false;
 };
 
 }  // namespace orrery::ptx
