@@ -36,7 +36,7 @@ int play(std::mt19937& random) {
   std::vector<Past> past;
   int barriers = 0, warp_barriers[3] = {};
   for (int step = 1;; ++step) {
-    const unsigned what = random() % 8, warp = random() % 3;
+    const auto what = static_cast<unsigned>(random() % 8), warp = static_cast<unsigned>(random() % 3);
     if (what == 0) {
       memory.barrier();
       ++barriers;
