@@ -11,6 +11,8 @@
 namespace orrery::cuda {
 namespace {
 
+// A call in the background takes some microseconds, unless a peer is late.
+constexpr int spins = 2000;
 constexpr std::chrono::microseconds look_every{200};
 
 ncclDataType_t type_of(DType t) {
@@ -58,9 +60,12 @@ void Communicators::fail(ncclResult_t result, ncclComm_t comm, const std::string
 // NCCL may go on with a call in the background; waits until it is done, unless the job stops. The mutex is
 // not held while waiting.
 void Communicators::settle(const Group& g, ncclResult_t result, const std::string& what) {
-  while (result == ncclInProgress) {
+  for (int looked = 0; result == ncclInProgress; ++looked) {
     if (const std::string reason = job_->stopped(); !reason.empty()) throw DeviceError(reason);
-    std::this_thread::sleep_for(look_every);
+    if (looked < spins)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(look_every);
     const std::lock_guard lock(mutex_);
     if (aborted_) throw DeviceError(job_->stopped());
     if (const ncclResult_t asked = ncclCommGetAsyncError(g.comm, &result); asked != ncclSuccess)
@@ -133,7 +138,9 @@ void Communicators::open(std::span<const GroupMembers> groups, std::span<const s
     g.me = static_cast<std::uint32_t>(me - g.members.begin());
   }
   const std::vector<ncclUniqueId> unique = gather_ids();
+  idle_ = false;
   for (std::size_t i = 0; i < groups_.size(); ++i) connect(groups_[i], unique[i]);
+  idle_ = true;
 }
 
 std::string Communicators::describe(const Communication& c) const {

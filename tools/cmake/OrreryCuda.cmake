@@ -3,7 +3,7 @@
 # CUDA::cudart, CUDA::cublasLt and ORRERY_NCCL_LIBRARY. Nothing links the driver: without a GPU it is not there.
 option(ORRERY_WITH_CUDA "Build the CUDA plug-in and its tests where a CUDA Toolkit is found" ON)
 set(ORRERY_CUDA OFF)
-if(ORRERY_WITH_CUDA)
+if(ORRERY_WITH_CUDA AND NOT ORRERY_SANITIZE)
   find_package(CUDAToolkit 13 QUIET)
   if(CUDAToolkit_FOUND)
     find_path(ORRERY_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})

@@ -73,15 +73,16 @@ __device__ float down_columns(Int rows, const Term& term) {
   return sum;
 }
 
-__global__ void column_sum_kernel(View x, View out, Int rows, Int columns, bool add) {
+__global__ void __launch_bounds__(1024) column_sum_kernel(View x, View out, Int rows, Int columns, bool add) {
   const Int c = blockIdx.x * Int{32} + threadIdx.x;
   const bool there = c < columns;
   const float sum = down_columns(rows, [&](Int r) { return there ? load(x, r * columns + c) : 0.0F; });
   if (there && threadIdx.y == 0) store(out, c, sum, add);
 }
 
-__global__ void norm_weights_kernel(View dy, View x, const Statistics* rows, View d_weight, View d_bias,
-                                    NormShape s, bool add) {
+__global__ void __launch_bounds__(1024)
+    norm_weights_kernel(View dy, View x, const Statistics* rows, View d_weight, View d_bias, NormShape s,
+                        bool add) {
   const Int c = blockIdx.x * Int{32} + threadIdx.x;
   const bool there = c < s.columns;
   const float weight = down_columns(s.rows, [&](Int r) {
