@@ -41,6 +41,26 @@ void expect_equal(const Trained& got, const Trained& expected) {
 }
 
 constexpr std::size_t drawn = 200, whole = 40, sample = 8;
+
+// Steps that are launched as graphs give the same bits as those that are not.
+TEST(CudaGraphs, LeaveWhatCallsLeave) {
+  std::vector<Draw> all = testing::drawn_plans(drawn, 5);
+  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() != 2; });
+  const Draw& d = all.at(0);
+  SCOPED_TRACE(d.name);
+  const auto train = [&] {
+    testing::TrainOptions o = steps(ORRERY_CUDA_PLUG_IN);
+    o.steps = 4;
+    return testing::train(*d.model, testing::cluster(2), d.training, d.plan, o);
+  };
+  const Trained by_calls = train();
+  setenv("ORRERY_CUDA_GRAPHS", "1", 1);
+  const Trained by_graphs = train();
+  unsetenv("ORRERY_CUDA_GRAPHS");
+  EXPECT_EQ(by_graphs.losses, by_calls.losses);
+  EXPECT_EQ(by_graphs.weights, by_calls.weights);
+}
+
 constexpr std::size_t shards = 4;
 
 class CudaPlans : public ::testing::TestWithParam<std::size_t> {};
