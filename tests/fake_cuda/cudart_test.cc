@@ -102,6 +102,7 @@ int handed_over(bool wait) {
   const cudaEvent_t produced = new_event();
   int* values = on_device(std::vector<int>{1});
   int* host = pinned<int>(1);
+  OK(cudaLaunchHostFunc(producer, slow, nullptr));
   for (int k = 0; k < 8; ++k) affine(values, 1, 1, 1, producer);
   OK(cudaEventRecord(produced, producer));
   if (wait) OK(cudaStreamWaitEvent(consumer, produced, 0));
@@ -117,7 +118,7 @@ TEST(FakeCudart, EventsOrderStreams) {
 }
 
 TEST(FakeCudart, AMissingWaitShows) {
-  in_process({{"SEED", "1"}, {"DELAY_US", "20000"}}, [] { EXPECT_NE(handed_over(false), 9); });
+  in_process({{"SEED", "1"}}, [] { EXPECT_NE(handed_over(false), 9); });
 }
 
 TEST(FakeCudart, EventsTellTime) {
@@ -243,7 +244,13 @@ TEST(FakeCudart, WrongKindsOfPointers) {
     EXPECT_CUDA(cudaErrorInvalidValue, cudaMemsetAsync(host, 0, 32, nullptr));
     OK(cudaMemcpy(device + 4, device, 16, cudaMemcpyDefault));
     const cudaStream_t stream = new_stream();
+    const cudaEvent_t event = new_event();
+    OK(cudaEventRecord(event, stream));
     OK(cudaSetDevice(1));
+    OK(cudaEventSynchronize(event));  // of any device
+    OK(cudaEventQuery(event));
+    EXPECT_CUDA(cudaErrorInvalidResourceHandle, cudaEventRecord(event, new_stream()));
+    EXPECT_CUDA(cudaErrorNotSupported, cudaStreamWaitEvent(new_stream(), event, 0));
     EXPECT_CUDA(cudaErrorInvalidValue, cudaMemcpy(host, device, 32, cudaMemcpyDeviceToHost));
     EXPECT_CUDA(cudaErrorInvalidResourceHandle, cudaStreamSynchronize(stream));
     affine(device, 1, 1, 1, nullptr);

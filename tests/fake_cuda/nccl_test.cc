@@ -240,7 +240,7 @@ TEST_P(FakeNccl, ReplaysInGraphs) {
 
 // --- mistakes
 
-Environment impatient() { return {{"TIMEOUT_MS", "1000"}}; }
+Environment impatient() { return {{"TIMEOUT_MS", "2000"}}; }
 
 // The stream ends in an error, which names it.
 void expect_failure(const Rank& r) {
@@ -290,14 +290,14 @@ TEST_P(FakeNccl, AStallTellsWhatEachRankWaitsFor) {
     OK(ncclAllReduce(x.data, x.data, 8, ncclFloat32, ncclSum, r.comm, r.stream));
     if (r.me == 2) {
       OK_CUDA(cudaStreamSynchronize(r.stream));
-      std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+      std::this_thread::sleep_for(std::chrono::milliseconds(2500));
       return;
     }
     OK(ncclBroadcast(x.data, x.data, 8, ncclFloat32, 0, r.comm, r.stream));
     expect_failure(r);
   });
   expect_part(ended.error,
-              "no progress for 1000 ms in Broadcast of 8 fp32 from root 0, its collective 2, waiting for "
+              "no progress for 2000 ms in Broadcast of 8 fp32 from root 0, its collective 2, waiting for "
               "others to come");
   expect_part(ended.error, "  rank 0, device 0: Broadcast of 8 fp32 from root 0, its collective 2\n");
   expect_part(ended.error, "  rank 1, device 1: Broadcast of 8 fp32 from root 0, its collective 2\n");
@@ -349,7 +349,7 @@ TEST_P(FakeNccl, OneAtATimeShowsAnOrderThatDiffers) {
       on_ranks(GetParam(), 2, one_at_a_time, [&](const Rank& r) { crossed(r, serial, true); });
   expect_part(
       ended.error,
-      "no progress for 1000 ms in AllReduce of 8 fp32, sum, its collective 1, waiting for others to come");
+      "no progress for 2000 ms in AllReduce of 8 fp32, sum, its collective 1, waiting for others to come");
 }
 
 TEST_P(FakeNccl, AbortEndsWhatWaits) {
@@ -395,12 +395,23 @@ TEST(FakeNcclOpening, NamesRanksThatDoNotCome) {
   const ncclUniqueId id = new_id();
   const Ended ended = in_processes(2, impatient(), [&](int me) {
     ncclComm_t comm = nullptr;
-    EXPECT_EQ(ncclCommInitRankConfig(&comm, 4, id, me == 0 ? 0 : 2, nullptr),
-              me == 0 ? ncclRemoteError : ncclInvalidUsage);
+    OK_CUDA(cudaSetDevice(me));
+    EXPECT_EQ(ncclCommInitRankConfig(&comm, 4, id, 2 * me, nullptr), ncclRemoteError);
     EXPECT_NE(std::string(ncclGetLastError(comm)), "");
   });
-  expect_part(ended.error, "not all ranks called ncclCommInitRank: rank 1, 2, 3 did not");
-  expect_part(ended.error, "are on one GPU, 0");
+  expect_part(ended.error, "not all ranks called ncclCommInitRank: rank 1, 3 did not");
+}
+
+// The second of both is refused; the first waits for it in vain.
+TEST(FakeNcclOpening, RefusesTwoRanksOnOneGpu) {
+  const ncclUniqueId id = new_id();
+  const Ended ended = in_processes(2, impatient(), [&](int me) {
+    ncclComm_t comm = nullptr;
+    const ncclResult_t result = ncclCommInitRankConfig(&comm, 2, id, me, nullptr);
+    EXPECT_TRUE(result == ncclInvalidUsage || result == ncclRemoteError) << ncclGetErrorString(result);
+  });
+  expect_part(ended.error, "invalid usage: ranks ");
+  expect_part(ended.error, " are on one GPU, 0");
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ cudaError_t retire(cudaEvent_t event) {
 }
 
 constexpr int greatest_priority = -5;
+constexpr const char* another_device = "the event is of another device";
 
 }  // namespace
 
@@ -80,6 +81,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   if ((flags & ~static_cast<unsigned>(cudaEventDisableTiming | cudaEventBlockingSync)) != 0)
     return refused(cudaErrorInvalidValue, "flags of an event that are not known");
   *event = new CUevent_st;
+  (*event)->device = &Device::current();
   (*event)->timing = (flags & cudaEventDisableTiming) == 0;
   return cudaSuccess;
 }
@@ -90,6 +92,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t handle, unsigned flags) {
   return with_stream(handle, [&](Device& device, cudaStream_t stream) {
+    if (event->device != &device) return refused(cudaErrorInvalidResourceHandle, another_device);
     device.record(event, stream, flags == cudaEventRecordExternal);
     return cudaSuccess;
   });
@@ -102,20 +105,22 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned
   return with_stream(handle, [&](Device& device, cudaStream_t stream) {
     if (flags != cudaEventWaitDefault)
       return refused(cudaErrorNotSupported, "flags of cudaStreamWaitEvent are not supported");
+    if (event->device != &device) return refused(cudaErrorNotSupported, another_device);
     return device.wait(stream, event);
   });
 }
+// These three may be asked by threads whose current device is another one.
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-  const cudaError_t answer = Device::current().query(event);
-  const cudaError_t sticks = sticking();
-  return sticks != cudaSuccess ? sticks : noted(answer);
+  const cudaError_t answer = event->device->query(event), sticks = event->device->error();
+  return noted(sticks != cudaSuccess ? sticks : answer);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  const cudaError_t answer = Device::current().synchronize(event);
-  return answer != cudaSuccess ? noted(answer) : sticking();
+  const cudaError_t answer = event->device->synchronize(event);
+  return noted(answer != cudaSuccess ? answer : event->device->error());
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  return noted(Device::current().elapsed(milliseconds, start, end));
+  if (start->device != end->device) return refused(cudaErrorInvalidResourceHandle, another_device);
+  return noted(start->device->elapsed(milliseconds, start, end));
 }
 
 // The mode says which other calls are refused meanwhile; here, all that any mode refuses.

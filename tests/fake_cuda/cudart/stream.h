@@ -57,6 +57,7 @@ struct Capture {
 }  // namespace orrery::fake
 
 struct CUevent_st {
+  orrery::fake::Device* device = nullptr;
   orrery::fake::MarkPointer latest;  // of the last record; null: never recorded
   bool timing = true;
   std::shared_ptr<orrery::fake::Capture> capture;  // that the last record belongs to
