@@ -15,6 +15,7 @@ std::optional<Violation> Evaluator::compile(const Problem& problem, const Plan& 
   plan_ = plan;
   memory_.clear();
   prices_.clear();
+  links_.reset();
   timeline_.start.clear();
   timeline_.end.clear();
   const std::uint64_t size =
@@ -76,13 +77,23 @@ Tick Evaluator::bound() {
   return makespan(program_, prices_, workspace_.fixed);
 }
 
-const Simulation& Evaluator::simulate(Replay replay) {
+const std::vector<Price>& Evaluator::prices() {
+  price_classes();
+  return prices_;
+}
+
+SharedInput Evaluator::shared() {
   const Problem& p = problem();
   price_classes();
-  slowdown_.clear();
-  for (const CostClass& c : program_.classes) slowdown_.push_back(compute_slowdown(c, p.calibration));
-  const SharedInput shared = shared_input(program_, prices_, p.cluster, p.topology, slowdown_);
-  simulation_ = orrery::simulate(program_, prices_, shared, replay, workspace_, timeline_);
+  std::vector<double> slowdown;
+  for (const CostClass& c : program_.classes) slowdown.push_back(compute_slowdown(c, p.calibration));
+  if (!links_) links_ = engine::link_use(program_, p.cluster, p.topology);
+  return shared_input(*links_, program_, prices_, p.cluster, p.topology, slowdown);
+}
+
+const Simulation& Evaluator::simulate(Replay replay) {
+  const SharedInput input = shared();
+  simulation_ = orrery::simulate(program_, prices_, input, replay, workspace_, timeline_);
   return simulation_;
 }
 

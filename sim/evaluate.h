@@ -28,7 +28,7 @@ struct Problem {
   const Cluster& cluster;
   const Training& training;
   const Calibration& calibration;
-  const Topology& topology;            // of `cluster`; immutable, so that threads can share it
+  const Topology& topology;            // of `cluster`, or of one of the same Program; immutable: threads can share it
 };
 
 // Thread-compatible: one a thread.
@@ -50,6 +50,10 @@ class Evaluator {
   // Prices the classes and plays the step.
   const Simulation& simulate(Replay = Replay::automatic);
 
+  // What simulate() plays: the prices of the classes, and what can be shared under them.
+  const std::vector<Price>& prices();
+  SharedInput shared();
+
   // After simulate(). Origin::replay is filled.
   Report report(Origin);
   // What simulate() played, for traces and explanations; valid until the next compile().
@@ -69,7 +73,7 @@ class Evaluator {
   Program program_;
   std::vector<StageMemory> memory_;
   std::vector<Price> prices_;          // of the compiled plan; empty until asked for
-  std::vector<double> slowdown_;
+  std::optional<engine::LinkUse> links_;  // of the compiled plan; empty until asked for
   SimulationWorkspace workspace_;
   Timeline timeline_;
   Simulation simulation_;

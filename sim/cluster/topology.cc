@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/breadth_first_search.hpp>
+#include <map>
 
 #include "sim/base/error.h"
 
@@ -154,17 +155,30 @@ NodeWiring wire(const NodeGroup& g, const NodeBuilder& builder) {
   return w;
 }
 
-// Capacities of the leaves of all pods: the bandwidth of their NICs.
-std::vector<double> leaf_rates(const Cluster& c, std::size_t pods, std::size_t leaves) {
-  std::vector<double> rates(pods * leaves);
+// How many leaf switches have uplinks: 0 if none, or there is one leaf.
+std::size_t leaves_a_pod(const Cluster& c) {
+  std::size_t leaves = 1;
+  if (c.fabric.kind == FabricKind::rail_optimized)
+    for (const NodeGroup& g : c.groups) leaves = std::max(leaves, static_cast<std::size_t>(g.node.nics.count));
+  return leaves;
+}
+std::size_t pods_of(const Cluster& c) { return pod_of(c, static_cast<std::uint32_t>(c.nodes() - 1)) + 1; }
+
+// Calls visit(leaf, node group) for every NIC, in order of nodes.
+template <class Visit>
+void for_each_nic(const Cluster& c, std::size_t leaves, Visit&& visit) {
   std::uint32_t node = 0;
-  for (const NodeGroup& g : c.groups) {
-    for (int i = 0; i < g.nodes; ++i, ++node) {
-      for (std::size_t n = 0; n < static_cast<std::size_t>(g.node.nics.count); ++n) {
-        rates[pod_of(c, node) * leaves + (leaves > 1 ? n : 0)] += g.node.nics.bandwidth.v;
-      }
-    }
-  }
+  for (std::size_t g = 0; g < c.groups.size(); ++g)
+    for (int i = 0; i < c.groups[g].nodes; ++i, ++node)
+      for (std::size_t n = 0; n < static_cast<std::size_t>(c.groups[g].node.nics.count); ++n)
+        visit(pod_of(c, node) * leaves + (leaves > 1 ? n : 0), g);
+}
+
+// Capacities of the leaves of all pods: the bandwidth of their NICs.
+std::vector<double> leaf_rates(const Cluster& c) {
+  const std::size_t leaves = leaves_a_pod(c);
+  std::vector<double> rates(pods_of(c) * leaves);
+  for_each_nic(c, leaves, [&](std::size_t leaf, std::size_t g) { rates[leaf] += c.groups[g].node.nics.bandwidth.v; });
   return rates;
 }
 
@@ -172,14 +186,10 @@ FabricWiring wire_fabric(const Cluster& c, std::vector<Link>& links) {
   FabricWiring f;
   f.kind = c.fabric.kind;
   f.first_link = static_cast<std::uint32_t>(links.size());
-  const std::size_t pods = pod_of(c, static_cast<std::uint32_t>(c.nodes() - 1)) + 1;
-  std::size_t leaves = 1;
-  if (f.kind == FabricKind::rail_optimized) {
-    for (const NodeGroup& g : c.groups) leaves = std::max(leaves, static_cast<std::size_t>(g.node.nics.count));
-  }
-  if (f.kind == FabricKind::flat || pods * leaves == 1) return f;
+  const std::size_t leaves = leaves_a_pod(c);
+  if (f.kind == FabricKind::flat || pods_of(c) * leaves == 1) return f;
   f.leaves_per_pod = static_cast<std::uint32_t>(leaves);
-  const std::vector<double> rates = leaf_rates(c, pods, leaves);
+  const std::vector<double> rates = leaf_rates(c);
   for (std::size_t i = 0; i < rates.size(); ++i) {
     std::string name = numbered("pod", static_cast<int>(i / leaves));
     if (f.kind == FabricKind::rail_optimized) name += numbered(" rail", static_cast<int>(i % leaves));
@@ -188,6 +198,17 @@ FabricWiring wire_fabric(const Cluster& c, std::vector<Link>& links) {
     links.push_back({name + " down", capacity});
   }
   return f;
+}
+
+// Leaves with as many NICs of each group of nodes have the same uplinks: by leaf, the first leaf like it.
+std::vector<std::size_t> alike_leaves(const Cluster& c) {
+  const std::size_t leaves = leaves_a_pod(c), count = pods_of(c) * leaves;
+  std::vector<std::vector<std::uint32_t>> nics(count, std::vector<std::uint32_t>(c.groups.size()));
+  for_each_nic(c, leaves, [&](std::size_t leaf, std::size_t g) { ++nics[leaf][g]; });
+  std::map<std::vector<std::uint32_t>, std::size_t> first;
+  std::vector<std::size_t> out;
+  for (std::size_t leaf = 0; leaf < count; ++leaf) out.push_back(first.emplace(nics[leaf], leaf).first->second);
+  return out;
 }
 
 }  // namespace
@@ -207,6 +228,33 @@ Topology::Topology(const Cluster& cluster) : cluster_(cluster) {
     }
   }
   wiring_.fabric = wire_fabric(cluster, links_);
+  for (std::size_t g = 0; g < cluster.groups.size(); ++g) {
+    const NodeWiring& w = wiring_.groups[g];
+    for (int i = 0; i < cluster.groups[g].nodes; ++i)
+      for (std::uint32_t l = 0; l < w.links; ++l)
+        rate_of_.push_back(static_cast<std::uint32_t>(2 * g + (l + 2 * w.nics >= w.links ? 1 : 0)));
+  }
+  if (rate_of_.size() == links_.size()) return;
+  for (const std::size_t leaf : alike_leaves(cluster)) {
+    const auto known = std::find(leaves_.begin(), leaves_.end(), leaf);
+    const auto rate = static_cast<std::uint32_t>(2 * cluster.groups.size() + static_cast<std::size_t>(known - leaves_.begin()));
+    if (known == leaves_.end()) leaves_.push_back(leaf);
+    rate_of_.insert(rate_of_.end(), 2, rate);  // up, down
+  }
+}
+
+std::vector<BytesPerSecond> Topology::rates(const Cluster& cluster) const {
+  std::vector<BytesPerSecond> out;
+  for (const NodeGroup& g : cluster.groups) {
+    const bool mesh = g.node.intra.kind == IntraKind::nvlink_mesh && g.node.gpus > 1;
+    out.push_back(mesh ? BytesPerSecond{g.node.intra.bandwidth.v / static_cast<double>(g.node.gpus - 1)}
+                       : g.node.intra.bandwidth);
+    out.push_back(g.node.nics.bandwidth);
+  }
+  if (leaves_.empty()) return out;
+  const std::vector<double> of_leaves = leaf_rates(cluster);
+  for (const std::size_t leaf : leaves_) out.push_back({of_leaves[leaf] / cluster.fabric.oversubscription});
+  return out;
 }
 
 std::vector<LinkId> Topology::route(RankId from, RankId to) const {

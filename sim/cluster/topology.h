@@ -37,6 +37,11 @@ class Topology {
   explicit Topology(const Cluster&);
 
   std::span<const Link> links() const { return links_; }
+  // By link: which of the rates it has. Links of one rate have one capacity on every cluster that differs from this
+  // one in bandwidths alone.
+  std::span<const std::uint32_t> rate_of() const { return rate_of_; }
+  // The capacities of such a cluster, by rate.
+  std::vector<BytesPerSecond> rates(const Cluster&) const;
   // The links from one device to another, in order (of the first part, where a message takes several NICs); empty for
   // a device to itself.
   std::vector<LinkId> route(RankId from, RankId to) const;
@@ -54,6 +59,8 @@ class Topology {
   Cluster cluster_;
   Wiring wiring_;
   std::vector<Link> links_;
+  std::vector<std::uint32_t> rate_of_;  // two a group of nodes, inside and NICs; then of uplinks
+  std::vector<std::size_t> leaves_;     // by rate of uplinks: a leaf that has it
 };
 
 }  // namespace orrery

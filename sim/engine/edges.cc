@@ -28,7 +28,7 @@ void unmark(std::vector<std::uint32_t>& rows, std::vector<std::uint32_t>& index,
 
 }  // namespace
 
-void find_edges(const Program& p, Workspace& w) {
+void find_edges(const Program& p, Workspace& w, std::span<const std::uint32_t> observed) {
   unmark(w.entry_rows, w.entry_of, p.rows.size());
   unmark(w.export_rows, w.export_of, p.rows.size());
   w.uses.assign(p.blocks.size(), 0);
@@ -43,6 +43,8 @@ void find_edges(const Program& p, Workspace& w) {
       if (w.export_of[awaited] == no_edge) w.export_of[awaited] = 0, w.export_rows.push_back(awaited);
     }
   }
+  for (const std::uint32_t row : observed)
+    if (w.export_of[row] == no_edge) w.export_of[row] = 0, w.export_rows.push_back(row);
   number_rows(p, w.entry_rows, w.entry_of, w.first_entry);
   number_rows(p, w.export_rows, w.export_of, w.first_export);
 }

@@ -15,7 +15,8 @@ inline bool single(const Program& p, const Call& c) {
 }
 
 // Fills the edges of the workspace: entry_of, export_of, uses and what goes with them. Blocks lie in order.
-void find_edges(const Program&, Workspace&);
+// Rows that are `observed` count as awaited.
+void find_edges(const Program&, Workspace&, std::span<const std::uint32_t> observed = {});
 
 // Makes room for the exported ends of every call, in `Workspace::call_export`: of a block of one slot its
 // export rows, else all its rows. After prepare() and find_edges(); returns how many ends there are.

@@ -66,10 +66,10 @@ void spread(std::span<const std::vector<Price>> prices, LaneWorkspace& w) {
 }  // namespace engine
 
 void makespans(const Program& p, std::span<const std::vector<Price>> prices, LaneWorkspace& w,
-               std::span<Tick> out, std::uint32_t map_from) {
+               std::span<Tick> out, std::span<const std::uint32_t> observed, std::uint32_t map_from) {
   ORRERY_CHECK(!prices.empty() && prices.size() <= lane_count && prices.size() == out.size());
   engine::prepare(p, prices.front(), w.fixed);
-  engine::find_edges(p, w.fixed);
+  engine::find_edges(p, w.fixed, observed);
   engine::size_rings(p, w.ring_size);
   engine::spread(prices, w);
   w.stream_end.assign(w.fixed.stream_end.size(), Lanes{});

@@ -32,15 +32,16 @@ struct LaneWorkspace {
   std::vector<Lanes> host_end;           // by team and player
   std::vector<Lanes> ring;               // ends of the latest rows of the block being played, by player
   std::vector<std::uint32_t> ring_size;  // by block: a power of two
-  std::vector<Lanes> start;  // of the row being played, by player; of a block of several slots, of all rows
   std::vector<Lanes> begin, duration;  // by meeting of the rows being played
   std::vector<Lanes> exported;
   std::vector<Lanes> cells, in, outcome;  // of maps
 };
 
 // The makespans under `prices`, one vector a what-if and one price a class in each: 1 to `lane_count` of
-// them. Blocks called at least `map_from` times are played as maps.
+// them. Blocks called at least `map_from` times are played as maps. Of the rows of the Program that are
+// `observed`, the ends in every call stand in LaneWorkspace::exported afterwards: see edges.h.
 void makespans(const Program&, std::span<const std::vector<Price>> prices, LaneWorkspace&,
-               std::span<Tick> out, std::uint32_t map_from = 12);
+               std::span<Tick> out, std::span<const std::uint32_t> observed = {},
+               std::uint32_t map_from = 12);
 
 }  // namespace orrery

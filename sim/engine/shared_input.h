@@ -20,6 +20,7 @@
 
 #include "sim/cluster/topology.h"
 #include "sim/cost/prices.h"
+#include "sim/engine/link_use.h"
 #include "sim/engine/max_min.h"
 #include "sim/program/program.h"
 
@@ -51,6 +52,10 @@ struct SharedInput {
   bool empty() const;
   bool operator==(const SharedInput&) const = default;
 };
+
+// Of `use`, which is of the Program and of a topology with the wiring of this one: the same result, soon.
+SharedInput shared_input(const engine::LinkUse& use, const Program&, std::span<const Price>, const Cluster&,
+                         const Topology&, std::span<const double> slowdown);
 
 // `slowdown`: by class, the factor on the duration of compute that runs beside this communication (1 for the others).
 SharedInput shared_input(const Program&, std::span<const Price>, const Cluster&, const Topology&,

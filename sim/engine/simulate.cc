@@ -5,59 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "sim/engine/transfers.h"
+
 namespace orrery {
-namespace {
-
-// What a communication does to others, while it lasts.
-struct Transfer {
-  std::int64_t begin, flow, end;      // flow: when it begins to use links
-  std::uint32_t cost_class, path;
-};
-
-// Calls visit(row, team, first id) for each row of each call, in id order, and done(block) after each call.
-template <class Visit, class Done>
-void for_each_row(const Program& p, Visit&& visit, Done&& done) {
-  for (std::size_t c = 0; c < p.call_count(); ++c) {
-    const Call& call = p.calls[c];
-    const Block& block = p.blocks[call.block];
-    std::uint32_t id = call.first_id;
-    for (std::uint32_t r = 0; r < block.rows; ++r) {
-      const Row& row = p.rows[block.first_row + r];
-      const std::uint32_t team = p.call_teams[call.first_team + row.slot];
-      visit(row, team, id);
-      id += static_cast<std::uint32_t>(p.teams[team].players.size());
-      if (block.slots == 1 || r + 1 == block.rows) done();
-    }
-  }
-}
-
-// All meetings that use a link which can be full, of a static Timeline.
-std::vector<Transfer> transfers(const Program& p, std::span<const Price> prices, const SharedInput& input,
-                                const Timeline& t) {
-  std::vector<Transfer> out;
-  struct Meeting { std::uint32_t cost_class, path; std::int64_t end; };
-  std::vector<Meeting> meetings;      // of the rows of one meeting a group
-  for_each_row(p, [&](const Row& row, std::uint32_t team, std::uint32_t id) {
-    if (!is_meeting(row.kind)) return;
-    const Team::InRole& in = p.teams[team].roles[static_cast<std::size_t>(row.role)];
-    if (meetings.size() < in.meetings) meetings.resize(in.meetings, {0, SharedInput::no_path, -1});
-    for (std::size_t i = 0; i < in.meeting.size(); ++i) {
-      Meeting& m = meetings[in.meeting[i]];
-      const std::uint32_t cost_class = row.cost_class + in.variant[i];
-      const std::int64_t price = prices[cost_class].total().v, dearest = prices[m.cost_class].total().v;
-      if (m.end < 0 || price > dearest || (price == dearest && cost_class < m.cost_class))
-        m = {cost_class, input.path_of(in.group[i], row.kind), t.end[id + i].v};
-    }
-  }, [&] {
-    for (const Meeting& m : meetings) {
-      const Price& price = prices[m.cost_class];
-      if (m.end < 0 || m.path == SharedInput::no_path || price.flow.v == 0) continue;
-      out.push_back({m.end - price.total().v, m.end - price.flow.v, m.end, m.cost_class, m.path});
-    }
-    meetings.clear();
-  });
-  return out;
-}
+namespace engine {
 
 bool overfull(const SharedInput& input, const std::vector<Transfer>& all) {
   struct Change { std::int64_t time; std::uint32_t transfer; bool begins; };
@@ -86,6 +37,37 @@ bool overfull(const SharedInput& input, const std::vector<Transfer>& all) {
     }
   }
   return false;
+}
+
+}  // namespace engine
+
+namespace {
+
+// Calls visit(row, team, first id) for each row of each call, in id order, and done(block) after each call.
+template <class Visit, class Done>
+void for_each_row(const Program& p, Visit&& visit, Done&& done) {
+  for (std::size_t c = 0; c < p.call_count(); ++c) {
+    const Call& call = p.calls[c];
+    const Block& block = p.blocks[call.block];
+    std::uint32_t id = call.first_id;
+    for (std::uint32_t r = 0; r < block.rows; ++r) {
+      const Row& row = p.rows[block.first_row + r];
+      const std::uint32_t team = p.call_teams[call.first_team + row.slot];
+      visit(row, team, id);
+      id += static_cast<std::uint32_t>(p.teams[team].players.size());
+      if (block.slots == 1 || r + 1 == block.rows) done();
+    }
+  }
+}
+
+// All meetings that use a link which can be full, of a static Timeline.
+std::vector<engine::Transfer> transfers(const Program& p, std::span<const Price> prices, const SharedInput& input,
+                                        const Timeline& t) {
+  engine::Transfers out(prices, input);
+  for_each_row(p, [&](const Row& row, std::uint32_t team, std::uint32_t id) {
+    if (is_meeting(row.kind)) out.add(row, p.teams[team], [&](std::size_t player) { return t.end[id + player].v; });
+  }, [&] { out.close(); });
+  return out.take();
 }
 
 struct Interval { std::int64_t begin, end; };
@@ -149,7 +131,7 @@ std::string_view reason(Chosen c) {
 
 Chosen find_overlap(const Program& p, std::span<const Price> prices, const SharedInput& input, const Timeline& t) {
   if (!input.compute_path.empty()) return Chosen::shared_cores;
-  if (input.links > 0 && overfull(input, transfers(p, prices, input, t))) return Chosen::shared_link;
+  if (input.links > 0 && engine::overfull(input, transfers(p, prices, input, t))) return Chosen::shared_link;
   const bool slows = std::any_of(input.slowdown.begin(), input.slowdown.end(), [](double s) { return s != 1; });
   if (slows && slowed(p, prices, input, t)) return Chosen::shared_compute;
   return Chosen::static_no_overlap;

@@ -54,9 +54,9 @@ void run_lanes(benchmark::State& state, const PipelineOptions& options, std::uin
   const std::vector<std::vector<Price>> prices(lane_count, pipeline.prices());
   LaneWorkspace workspace;
   std::vector<Tick> out(lane_count);
-  makespans(pipeline.p, prices, workspace, out, map_from);
+  makespans(pipeline.p, prices, workspace, out, {}, map_from);
   for (auto _ : state) {
-    makespans(pipeline.p, prices, workspace, out, map_from);
+    makespans(pipeline.p, prices, workspace, out, {}, map_from);
     benchmark::DoNotOptimize(out.data());
   }
   report_rate(state, static_cast<double>(pipeline.p.size() * lane_count));

@@ -105,6 +105,25 @@ TEST(RandomTopology, RoutesJoinTheirEnds) {
   }
 }
 
+// A topology knows the capacities of every cluster that differs from its own in bandwidths alone.
+TEST(RandomTopology, RatesAreTheCapacitiesOfAnyClusterOfItsWiring) {
+  Random r{std::mt19937(5)};
+  for (int trial = 0; trial < 200; ++trial) {
+    const Cluster c = random_cluster(r);
+    const Topology t(c);
+    Cluster now = c;
+    for (NodeGroup& g : now.groups) {
+      g.node.intra.bandwidth.v *= r(1, 9);
+      g.node.nics.bandwidth.v *= r(1, 9) / 7.0;
+    }
+    const Topology other(now);
+    const std::vector<BytesPerSecond> rates = t.rates(now);
+    ASSERT_EQ(t.rate_of().size(), other.links().size());
+    for (std::size_t i = 0; i < other.links().size(); ++i)
+      ASSERT_EQ(rates[t.rate_of()[i]].v, other.links()[i].capacity.v) << other.links()[i].name;
+  }
+}
+
 TEST(RandomTopology, AllToAllAndExchangeAreSumsOfMessages) {
   Random r{std::mt19937(2)};
   for (int trial = 0; trial < 150; ++trial) {

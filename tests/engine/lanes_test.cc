@@ -20,7 +20,7 @@ void expect_equal(const Program& p, const std::vector<std::vector<Price>>& price
   for (const std::vector<Price>& of_lane : prices) expected.push_back(makespan(p, of_lane, scalar));
   EXPECT_EQ(replay(p, prices.front(), scalar, timeline), expected.front()) << of;
   for (const std::uint32_t map_from : {1U, 12U, ~0U}) {
-    makespans(p, prices, lanes, found, map_from);
+    makespans(p, prices, lanes, found, {}, map_from);
     ASSERT_EQ(found, expected) << of << ", maps from " << map_from;
   }
 }
