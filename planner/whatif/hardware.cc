@@ -12,15 +12,15 @@ namespace orrery {
 namespace {
 
 struct Words {
-  std::string_view name, unit;
+  std::string_view name, unit, key;
 };
-constexpr std::array<Words, knob_count> words{{{"GPU FLOP/s", "TFLOP/s"},
-                                               {"memory bandwidth", "GB/s"},
-                                               {"memory capacity", "GiB"},
-                                               {"NVLink bandwidth", "GB/s"},
-                                               {"NIC bandwidth", "Gb/s"},
-                                               {"latency", ""},
-                                               {"kernel launch", ""}}};
+constexpr std::array<Words, knob_count> words{{{"GPU FLOP/s", "TFLOP/s", "flops"},
+                                               {"memory bandwidth", "GB/s", "memory_bandwidth"},
+                                               {"memory capacity", "GiB", "memory"},
+                                               {"NVLink bandwidth", "GB/s", "nvlink"},
+                                               {"NIC bandwidth", "Gb/s", "nic"},
+                                               {"latency", "", "latency"},
+                                               {"kernel launch", "", "launch"}}};
 constexpr double gib = 1 << 30;
 constexpr double step_of_difference = 1.0 / 128;
 
@@ -99,6 +99,7 @@ ShadowPrice priced(Knob knob, double seconds, const Answer& base, bool by_path) 
 
 std::string_view name(Knob k) { return words[static_cast<std::size_t>(k)].name; }
 std::string_view unit(Knob k) { return words[static_cast<std::size_t>(k)].unit; }
+std::string_view key(Knob k) { return words[static_cast<std::size_t>(k)].key; }
 
 double figure(Knob knob, const Scenario& s) {
   const Node& node = s.cluster.groups.front().node;
@@ -144,11 +145,17 @@ void turn(Knob knob, double factor, Scenario& s, Calibration& c) {
   c = at_hardware(c, before, s.cluster);
 }
 
+bool hurts(const Effect& e, const Answer& base) {
+  const bool less_is_better = e.knob == Knob::latency || e.knob == Knob::launch;
+  const Answer& better = less_is_better ? e.less : e.more;
+  return better.outcome == Outcome::ok && better.step > base.step;
+}
+
 std::vector<Effect> tornado(const Scenario& s, const Calibration& c, const Answer& base, double by,
-                            const Ask& ask) {
+                            std::span<const Knob> knobs, const Ask& ask) {
   std::vector<Effect> out;
-  for (std::size_t k = 0; k < knob_count; ++k) {
-    Effect effect{static_cast<Knob>(k), {}, {}};
+  for (const Knob knob : knobs) {
+    Effect effect{knob, {}, {}};
     for (const auto& [factor, answer] : {std::pair(1 - by, &effect.less), std::pair(1 + by, &effect.more)}) {
       Scenario turned = s;
       Calibration constants = c;

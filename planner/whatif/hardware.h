@@ -12,6 +12,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,7 @@ namespace orrery {
 enum class Knob : std::uint8_t { flops, memory_bandwidth, memory, nvlink, nic, latency, launch };
 inline constexpr std::size_t knob_count = 7;
 std::string_view name(Knob);  // "NIC bandwidth"
+std::string_view key(Knob);   // "nic"
 std::string_view unit(Knob);  // that a shadow price is of: "Gb/s"; empty: none
 // The first group's present figure in that unit.
 double figure(Knob, const Scenario&);
@@ -43,9 +45,13 @@ struct Effect {
   Knob knob = Knob::flops;
   Answer less, more;  // with the knob turned down and up
 };
-// Of each knob turned by +-`by` (0.1: 10 %), the greatest change of the step first; without an answer counts
-// as greatest.
-std::vector<Effect> tornado(const Scenario&, const Calibration&, const Answer& base, double by, const Ask&);
+// Of each of the knobs turned by +-`by` (0.1: 10 %), the greatest change of the step first; without an answer
+// counts as greatest.
+std::vector<Effect> tornado(const Scenario&, const Calibration&, const Answer& base, double by,
+                            std::span<const Knob>, const Ask&);
+// Whether the better figure of a knob (more, of a latency or a launch less) gives the longer step. Static
+// replay knows no such thing: shared replay does, where a transfer that ends sooner meets others.
+bool hurts(const Effect&, const Answer& base);
 
 struct ShadowPrice {
   Knob knob = Knob::flops;

@@ -127,7 +127,9 @@ TEST(Tornado, PutsTheGreatestSwingFirst) {
     return pinned.ask(turned, constants, plan, Replay::static_only);
   };
   const Answer base = ask(s, c);
-  const std::vector<Effect> effects = tornado(s, c, base, 0.1, ask);
+  std::vector<Knob> knobs;
+  for (std::size_t k = 0; k < knob_count; ++k) knobs.push_back(static_cast<Knob>(k));
+  const std::vector<Effect> effects = tornado(s, c, base, 0.1, knobs, ask);
   ASSERT_EQ(effects.size(), knob_count);
   double last = 1e9;
   for (const Effect& e : effects) {

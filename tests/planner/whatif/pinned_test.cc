@@ -106,6 +106,40 @@ TEST(Pinned, IsWhatAFreshEvaluationGives) {
   EXPECT_GT(outcomes[static_cast<std::size_t>(Outcome::illegal)], 10);
 }
 
+// Points of one Program wait for each other; the answers are those of each alone, whatever else waits.
+TEST(Pinned, AnswersTogetherAreThoseOfEachAlone) {
+  std::mt19937 random(11);
+  const Calibration c = small_calibration();
+  const std::vector<Plan> plans = uniform_plans(small_scenario());
+  Pinned together, alone;
+  std::size_t most = 0;
+  for (int round = 0; round < 40; ++round) {
+    const Plan plan = plans[random() % plans.size()];
+    std::vector<Scenario> scenarios(20, small_scenario());
+    std::vector<std::optional<Answer>> answers(scenarios.size());
+    std::vector<std::size_t> waiting;
+    const auto play = [&] {
+      const std::vector<Answer> played = together.play();
+      ASSERT_EQ(played.size(), waiting.size());
+      most = std::max(most, waiting.size());
+      for (std::size_t i = 0; i < played.size(); ++i) answers[waiting[i]] = played[i];
+      waiting.clear();
+    };
+    const Replay replay = std::array{Replay::automatic, Replay::static_only, Replay::shared}[random() % 3];
+    for (std::size_t i = 0; i < scenarios.size(); ++i) {
+      if (random() % 3 > 0) change(scenarios[i], random);
+      if (!together.takes(scenarios[i], plan)) play();
+      answers[i] = together.put(scenarios[i], c, plan, replay);
+      if (!answers[i]) waiting.push_back(i);
+    }
+    play();
+    for (std::size_t i = 0; i < scenarios.size(); ++i)
+      ASSERT_EQ(*answers[i], alone.ask(scenarios[i], c, plan, replay));
+  }
+  EXPECT_GT(most, 8U);
+  EXPECT_LE(most, 20U);
+}
+
 TEST(Pinned, CompilesAgainOnlyWhereTheProgramChanges) {
   const Calibration c = small_calibration();
   Plan plan;
