@@ -118,11 +118,15 @@ std::optional<std::string> ExhaustiveSearch::above_limit(Tick step) const {
   const Seconds seconds = to_seconds(step);
   if (o.step_time_at_most.v > 0 && seconds > o.step_time_at_most)
     return "a step of " + text(seconds) + ", above the limit of " + text(o.step_time_at_most);
-  if (o.run_at_most.v == 0 && o.cost_at_most.v == 0) return {};
+  if (o.run_at_most.v == 0 && o.cost_at_most.v == 0 && o.cost_per_token_at_most.v == 0) return {};
   const double rate = static_cast<double>(s_.training.global_batch * s_.training.sequence) / seconds.v;
   const int ranks = s_.cluster.ranks();
-  const RunCost run = run_cost(s_.training.tokens, rate, goodput(s_.cluster.reliability, ranks).useful, ranks, {},
-                               s_.cluster.prices);
+  const double useful = goodput(s_.cluster.reliability, ranks).useful;
+  const Dollars of_token{ranks * s_.cluster.prices.gpu_hour / 3600 / (rate * useful)};
+  if (o.cost_per_token_at_most.v > 0 && of_token > o.cost_per_token_at_most)
+    return text_count(of_token.v * 1e6) + " USD for a million tokens, above the limit of " +
+           text_count(o.cost_per_token_at_most.v * 1e6) + " USD";
+  const RunCost run = run_cost(s_.training.tokens, rate, useful, ranks, {}, s_.cluster.prices);
   if (o.run_at_most.v > 0 && run.duration > o.run_at_most)
     return "a run of " + text(run.duration) + ", above the limit of " + text(o.run_at_most);
   if (o.cost_at_most.v > 0 && run.total > o.cost_at_most)

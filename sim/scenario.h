@@ -28,14 +28,14 @@ struct Search {
   bool operator==(const Search&) const = default;
 };
 
-enum class Metric : std::uint8_t { step_time, days, cost, memory };
+enum class Metric : std::uint8_t { step_time, days, cost, cost_per_token, memory };
 
 // What is best, and what a plan must keep to besides fitting.
 struct Objective {
   Metric minimize = Metric::step_time;
   double memory_at_most = 1;          // share of a device's memory
   Seconds step_time_at_most{}, run_at_most{};  // of one step, of the whole run; 0: no limit
-  Dollars cost_at_most{};             // of the whole run; 0: no limit
+  Dollars cost_at_most{}, cost_per_token_at_most{};  // of the whole run, of a token of it; 0: no limit
   bool operator==(const Objective&) const = default;
 };
 

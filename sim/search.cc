@@ -10,7 +10,8 @@ namespace orrery {
 namespace {
 
 constexpr std::array<std::string_view, 2> layers_words{"alike", "each"};
-constexpr std::array<std::string_view, 4> metric_words{"step_time", "days", "cost", "memory"};
+constexpr std::array<std::string_view, 5> metric_words{"step_time", "days", "cost", "cost_per_token",
+                                                       "memory"};
 
 bool is_auto(const Reader& r, std::string_view key) {
   if (!r.has(key)) return true;
@@ -54,14 +55,18 @@ void read_limit(const Reader& r, Objective& o, Metric metric) {
     case Metric::cost:
       o.cost_at_most = r.dollars("at_most");
       break;
+    case Metric::cost_per_token:
+      o.cost_per_token_at_most = r.dollars("at_most");
+      break;
     case Metric::memory:
       o.memory_at_most = r.percent("at_most");
       break;
   }
-  const bool good = metric == Metric::step_time ? o.step_time_at_most.v > 0
-                    : metric == Metric::days    ? o.run_at_most.v > 0
-                    : metric == Metric::cost    ? o.cost_at_most.v > 0
-                                                : o.memory_at_most > 0 && o.memory_at_most <= 1;
+  const bool good = metric == Metric::step_time        ? o.step_time_at_most.v > 0
+                    : metric == Metric::days           ? o.run_at_most.v > 0
+                    : metric == Metric::cost           ? o.cost_at_most.v > 0
+                    : metric == Metric::cost_per_token ? o.cost_per_token_at_most.v > 0
+                                                       : o.memory_at_most > 0 && o.memory_at_most <= 1;
   if (!good)
     r.fail_at("at_most",
               metric == Metric::memory ? "a percentage above 0 % and up to 100 %" : "a limit above 0");
@@ -71,7 +76,7 @@ Metric read_metric(const Reader& r, std::string_view key, const Training& traini
   const auto metric = static_cast<Metric>(r.word(key, metric_words));
   if ((metric == Metric::days || metric == Metric::cost) && training.tokens == 0)
     r.fail_at(key, "a metric that needs no \"tokens\" in /train, or these tokens");
-  if (metric == Metric::cost && cluster.prices.gpu_hour == 0)
+  if ((metric == Metric::cost || metric == Metric::cost_per_token) && cluster.prices.gpu_hour == 0)
     r.fail_at(key, "a metric that needs no \"gpu_hour\" in /cluster/price, or this price");
   return metric;
 }
@@ -161,6 +166,8 @@ Json write_objective(const Objective& o) {
   if (o.step_time_at_most.v > 0) limits.push(limit(Metric::step_time, exact(o.step_time_at_most)));
   if (o.run_at_most.v > 0) limits.push(limit(Metric::days, exact(o.run_at_most)));
   if (o.cost_at_most.v > 0) limits.push(limit(Metric::cost, number(o.cost_at_most.v) + " USD"));
+  if (o.cost_per_token_at_most.v > 0)
+    limits.push(limit(Metric::cost_per_token, number(o.cost_per_token_at_most.v) + " USD"));
   if (o.memory_at_most < 1) limits.push(limit(Metric::memory, number(o.memory_at_most * 100) + " %"));
   if (!limits.items().empty()) j.set("subject_to", std::move(limits));
   return j;

@@ -7,7 +7,7 @@
 namespace orrery {
 
 Search read_search(const Reader&);
-// Days and cost need the tokens of the whole run, cost also a price of a GPU's hour.
+// Days and cost need the tokens of the whole run, cost and cost_per_token a price of a GPU's hour.
 Objective read_objective(const Reader&, const Training&, const Cluster&);
 
 Json write_search(const Search&);
