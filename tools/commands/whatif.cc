@@ -24,6 +24,28 @@ Measure read_measure(const std::string& word) {
                    (near ? "; did you mean " + *near + "?" : ""));
 }
 
+std::vector<Knob> read_knobs(const std::string& list) {
+  std::vector<Knob> all, out;
+  std::vector<std::string> known;
+  for (std::size_t k = 0; k < knob_count; ++k) {
+    all.push_back(static_cast<Knob>(k));
+    known.emplace_back(key(all.back()));
+  }
+  if (list.empty()) return all;
+  for (std::size_t at = 0, end; at <= list.size(); at = end + 1) {
+    end = std::min(list.find(',', at), list.size());
+    const std::string word = list.substr(at, end - at);
+    const auto found = std::find(known.begin(), known.end(), word);
+    if (found == known.end()) {
+      const auto near = nearest(word, known);
+      throw UsageError("--knobs takes names such as nic or nvlink,latency, not " + word +
+                       (near ? "; did you mean " + *near + "?" : ""));
+    }
+    out.push_back(all[static_cast<std::size_t>(found - known.begin())]);
+  }
+  return out;
+}
+
 std::pair<Measure, Measure> read_pareto(const std::string& text) {
   const std::size_t comma = text.find(',');
   if (comma == std::string::npos)
@@ -50,6 +72,11 @@ class WhatIf : public Command {
                    "each figure of the machine a little less and more, and what one more unit is worth",
                    &tornado_});
     out.push_back({"--by", "PERCENT", "how much, with --tornado (default 10 %)", &by_});
+    out.push_back(
+        {"--knobs", "K,...",
+         "which figures, with --tornado: flops, memory_bandwidth, memory, nvlink, nic, latency, launch "
+         "(default all)",
+         &knobs_});
     return out;
   }
 
@@ -59,6 +86,7 @@ class WhatIf : public Command {
     if (tornado_ && !sweep_.sets().empty()) throw UsageError("either --set or --tornado");
     if (tornado_ && !(sweep_.out().empty() && pareto_.empty()))
       throw UsageError("--out and --pareto go with --set");
+    if (!tornado_ && !knobs_.empty()) throw UsageError("--knobs goes with --tornado");
     return tornado_ ? turn_knobs(session) : play_grid(session);
   }
 
@@ -67,6 +95,7 @@ class WhatIf : public Command {
     const auto [first, second] = read_pareto(pareto_.empty() ? "days,dollars" : pareto_);
     Sweep sweep(session, sweep_, sweep_.sets());
     const std::vector<Answer> answers = sweep.run(sweep_.out(), sweep_.resume());
+    if (!sweep.speaks()) return exit_ok;
     const std::vector<std::size_t> front = pareto_front(answers, first, second);
     std::vector<std::size_t> points(answers.size());
     std::iota(points.begin(), points.end(), std::size_t{0});
@@ -75,7 +104,7 @@ class WhatIf : public Command {
     const Globals& to = session.globals();
     if (sweep_.out() != "-") {
       session.print(sweep.base().scenario.name + ": " + sweep.name().mode + "\n\n" + table.text() +
-                    notes(points, answers));
+                    notes(points, answers) + faster_link_notes(sweep.grid(), answers));
       if (answers.size() < sweep.grid().size())
         session.print("stopped after " + std::to_string(answers.size()) + " of " +
                       std::to_string(sweep.grid().size()) + " points" +
@@ -105,6 +134,7 @@ class WhatIf : public Command {
     const auto by = parse_percent(by_);
     if (!by || !(*by > 0 && *by < 1))
       throw UsageError("--by takes a percentage between 0 % and 100 %, not " + by_);
+    const std::vector<Knob> knobs = read_knobs(knobs_);
     Sweep sweep(session, sweep_, {});
     const auto base = sweep.ask(0);
     if (!base) return exit_interrupted;
@@ -117,7 +147,7 @@ class WhatIf : public Command {
       auto answer = sweep.ask(s, c);
       return answer ? *answer : no_answer(s, Outcome::unsupported, "stopped");
     };
-    const std::vector<Effect> effects = tornado(q.scenario, q.calibration, *base, *by, ask);
+    const std::vector<Effect> effects = tornado(q.scenario, q.calibration, *base, *by, knobs, ask);
     const std::optional<Plan>& plan = sweep.plan();
     if (interrupted() || !plan) return exit_interrupted;
     std::vector<ShadowPrice> prices = shadow_prices(q.scenario, q.calibration, *plan);
@@ -125,8 +155,8 @@ class WhatIf : public Command {
     if (interrupted()) return exit_interrupted;
     const Table turned = tornado_table(effects, *base), worth = shadow_table(prices, q.scenario);
     session.print(q.scenario.name + ": " + base->plan + ", a step of " + text(base->step) +
-                  "; each knob by +-" + by_ + ", " + sweep.name().mode + "\n\n" + turned.text() + "\n" +
-                  worth.text());
+                  "; each knob by +-" + by_ + ", " + sweep.name().mode + "\n\n" + turned.text() +
+                  hurting_notes(effects, *base) + "\n" + worth.text());
     const Globals& to = session.globals();
     if (!to.markdown.empty()) session.write(to.markdown, turned.markdown() + "\n" + worth.markdown());
     if (!to.svg.empty()) session.write(to.svg, picture(q.scenario.name, effects, *base));
@@ -144,7 +174,7 @@ class WhatIf : public Command {
   }
 
   SweepFlags sweep_;
-  std::string pareto_, by_ = "10 %";
+  std::string pareto_, by_ = "10 %", knobs_;
   bool tornado_ = false;
 };
 

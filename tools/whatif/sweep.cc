@@ -8,6 +8,7 @@
 #include "sim/cost/read.h"
 #include "sim/plan/read.h"
 #include "tools/errors.h"
+#include "tools/whatif/crew.h"
 #include "tools/whatif/row_file.h"
 
 namespace orrery {
@@ -24,6 +25,15 @@ class Inner : public Watch {
 
  private:
   Watch& outer_;
+};
+
+// The thread that asks.
+class Inline : public Executor {
+ public:
+  std::size_t workers() const override { return 1; }
+  void run(std::size_t count, const std::function<void(std::size_t, std::size_t)>& task) override {
+    for (std::size_t i = 0; i < count; ++i) task(i, 0);
+  }
 };
 
 // FNV-1a, as the digests of inputs.
@@ -180,23 +190,64 @@ SweepName Sweep::name() const {
 }
 
 std::vector<Answer> Sweep::run(const std::string& out, bool resume) {
+  crew_ = Crew::join();
+  if (!crew_) return run_pieces(out, resume);
+  try {
+    return run_pieces(out, resume);
+  } catch (const std::exception& e) {
+    crew_->fail(e.what());
+    throw;
+  }
+}
+
+// A piece is as many points as ride in lanes together. A search is one by itself: several at a time on a core
+// each where there are enough, else one after the other on all cores.
+std::vector<Answer> Sweep::run_pieces(const std::string& out, bool resume) {
   const std::unique_ptr<RowFormat> format = out.empty() ? nullptr : row_format(out, grid(), name());
   std::vector<Answer> done;
   std::optional<RowFile> file;
-  if (format) file.emplace(out, *format, grid().size(), resume, done);
-  const std::size_t first = done.size(), count = grid().size() - first;
+  if (format && speaks()) file.emplace(out, *format, grid().size(), resume, done);
+  const std::size_t first = crew_ ? crew_->agree(done.size()) : done.size(), count = grid().size() - first;
   InOrder order(done, file ? &*file : nullptr, format.get());
   TerminalWatch& watch = session_.watch();
-  const auto one = [&](std::size_t i, std::size_t worker) {
-    if (watch.stop()) return;
-    std::optional<Answer> answer = ask(first + i, worker);
-    if (answer) watch.progress(order.put(first + i, std::move(*answer)), count, "points");
+  const std::size_t ranks = crew_ ? crew_->size() : 1, of_piece = pinned_ ? lane_count : 1;
+  const std::size_t pieces = (count + of_piece - 1) / of_piece;
+  const auto put = [&](std::size_t point, Answer answer) {
+    watch.progress(order.put(point, std::move(answer)), count, "points");
   };
-  if (pinned_) {
-    session_.executor().run(count, one);
-  } else {
-    for (std::size_t i = 0; i < count; ++i) one(i, 0);  // a search is on all cores by itself
-  }
+  const auto answers = [&](std::size_t piece, std::size_t worker, Executor& searches) {
+    const std::size_t begin = first + piece * of_piece;
+    if (watch.stop() && crew_) crew_->ask_to_end();
+    if (watch.stop() || (crew_ && crew_->asked_to_end())) return std::vector<std::optional<Answer>>();
+    return ask_all(begin, std::min(begin + of_piece, grid().size()), worker, searches);
+  };
+  Inline alone;
+  const bool spread = pinned_ || pieces >= 2 * ranks * session_.executor().workers();
+  Executor& over_pieces = spread ? static_cast<Executor&>(session_.executor()) : alone;
+  Executor& in_a_piece = spread ? static_cast<Executor&>(alone) : session_.executor();
+  const std::unique_ptr<RowFormat> wire = row_format("-", grid(), name());
+  const auto work = [&](std::size_t piece, std::size_t worker) {
+    std::string rows;
+    std::size_t point = first + piece * of_piece;
+    for (std::optional<Answer>& answer : answers(piece, worker, in_a_piece)) {
+      if (!answer) return std::string();
+      if (speaks())
+        put(point++, std::move(*answer));
+      else
+        rows += wire->row(point++, *answer);
+    }
+    return rows;
+  };
+  const auto take = [&](std::size_t piece, const std::string& rows) {
+    std::size_t point = first + piece * of_piece;
+    for (std::size_t at = 0, end; (end = rows.find('\n', at)) != std::string::npos; at = end + 1)
+      if (auto answer = wire->read(point, std::string_view(rows).substr(at, end - at)))
+        put(point++, std::move(*answer));
+  };
+  if (crew_)
+    crew_->run(pieces, over_pieces, work, take);
+  else
+    over_pieces.run(pieces, work);
   return done;
 }
 
@@ -208,23 +259,65 @@ std::optional<Scenario> Sweep::scenario(std::size_t point) {
   }
 }
 
-std::optional<Answer> Sweep::ask(std::size_t point, std::size_t worker) {
+// Answers of points that read as Scenarios; those that are pinned are replayed together as far as they can
+// be.
+std::vector<std::optional<Answer>> Sweep::ask_all(std::size_t begin, std::size_t end, std::size_t worker,
+                                                  Executor& searches) {
+  struct Point {
+    std::optional<Scenario> scenario;
+    std::optional<Calibration> scaled;
+    const Calibration* constants = nullptr;
+    std::optional<Answer>* answer = nullptr;
+  };
   Worker& w = workers_[worker];
-  std::optional<Scenario> s;
-  try {
-    s = variants_->at(point, w.library);
-    const Calibration& constants = calibration(s->calibration, w);
+  std::vector<std::optional<Answer>> answers(end - begin);
+  std::vector<Point> points(end - begin);
+  std::vector<Point*> waiting;
+  const auto play = [&] {
+    std::vector<Answer> played = w.pinned.play();
+    for (std::size_t i = 0; i < played.size(); ++i) *waiting[i]->answer = std::move(played[i]);
+    waiting.clear();
+  };
+  const auto read = [&](Point& p, std::size_t point) {
+    p.scenario = variants_->at(point, w.library);
+    p.constants = &calibration(p.scenario->calibration, w);
     const Cluster& base = question_.scenario.cluster;
-    if (same_figures(base, s->cluster)) return answer(*s, constants, w);
-    return answer(*s, at_hardware(constants, base, s->cluster), w);
-  } catch (const InputError& e) {
-    return no_answer(s ? *s : question_.scenario, s ? Outcome::unsupported : Outcome::invalid, e.what());
+    if (same_figures(base, p.scenario->cluster)) return;
+    p.scaled = at_hardware(*p.constants, base, p.scenario->cluster);
+    p.constants = &*p.scaled;
+  };
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    Point& p = points[i];
+    p.answer = &answers[i];
+    try {
+      read(p, begin + i);
+      if (!pinned_) {
+        answers[i] = search_at(*p.scenario, *p.constants, searches, &w.replanner);
+        continue;
+      }
+      if (!p.scenario->plan && !plan_) continue;  // the search for it was stopped
+      const Plan& plan = p.scenario->plan ? *p.scenario->plan : *plan_;
+      if (!w.pinned.takes(*p.scenario, plan)) play();
+      answers[i] = w.pinned.put(*p.scenario, *p.constants, plan, replay_);
+      if (!answers[i]) waiting.push_back(&p);
+    } catch (const InputError& e) {
+      answers[i] = no_answer(p.scenario ? *p.scenario : question_.scenario,
+                             p.scenario ? Outcome::unsupported : Outcome::invalid, e.what());
+    }
   }
+  play();
+  return answers;
+}
+
+std::optional<Answer> Sweep::ask(std::size_t point) {
+  return ask_all(point, point + 1, 0, session_.executor()).front();
 }
 
 std::optional<Answer> Sweep::ask(const Scenario& s, const Calibration& c) {
   try {
-    return answer(s, c, workers_.front());
+    if (!pinned_) return search_at(s, c, session_.executor(), nullptr);
+    if (!s.plan && !plan_) return std::nullopt;
+    return workers_.front().pinned.ask(s, c, s.plan ? *s.plan : *plan_, replay_);
   } catch (const InputError& e) {
     return no_answer(s, Outcome::unsupported, e.what());
   }
@@ -236,11 +329,12 @@ const Calibration& Sweep::calibration(const std::string& path, Worker& w) {
   return w.calibrations.emplace(path, read_calibration(session_.files(), path)).first->second;
 }
 
-std::optional<Answer> Sweep::answer(const Scenario& s, const Calibration& c, Worker& w) {
-  if (pinned_ && !s.plan && !plan_) return std::nullopt;  // the search for it was stopped
-  if (pinned_) return w.pinned.ask(s, c, s.plan ? *s.plan : *plan_, replay_);
+// `warm`: of a worker that is asked many points, each on one core.
+std::optional<Answer> Sweep::search_at(const Scenario& s, const Calibration& c, Executor& executor,
+                                       Replanner* warm) {
   Inner watch(session_.watch());
-  const Replanned found = replan(s, c, session_.executor(), watch);
+  const Replanned found = warm != nullptr && executor.workers() == 1 ? warm->ask(s, c, executor, watch)
+                                                                     : replan(s, c, executor, watch);
   if (!found.complete) return std::nullopt;
   return found.answer;
 }

@@ -9,8 +9,10 @@
 
 #include "planner/whatif/answer.h"
 #include "planner/whatif/pinned.h"
+#include "planner/whatif/replanner.h"
 #include "planner/whatif/variants.h"
 #include "tools/question.h"
+#include "tools/whatif/crew.h"
 #include "tools/whatif/rows.h"
 
 namespace orrery {
@@ -50,10 +52,13 @@ class Sweep {
   const std::optional<Plan>& plan();
   SweepName name() const;
 
-  // Every point, in order, to `out` as soon as all before it are done. Interrupted: those that are.
+  // Every point, in order, to `out` as soon as all before it are done. Interrupted: those that are. Under an
+  // MPI launcher all ranks share the points, and rank 0 has the answers.
   std::vector<Answer> run(const std::string& out, bool resume);
+  // Whether this process has the answers of run().
+  bool speaks() const { return !crew_ || crew_->rank() == 0; }
   // One point, or a changed scenario and its constants. Nothing: stopped on the way.
-  std::optional<Answer> ask(std::size_t point, std::size_t worker = 0);
+  std::optional<Answer> ask(std::size_t point);
   std::optional<Answer> ask(const Scenario&, const Calibration&);
 
  private:
@@ -61,12 +66,16 @@ class Sweep {
     explicit Worker(Library own) : library(std::move(own)) {}
     Library library;
     Pinned pinned;
+    Replanner replanner;
     std::map<std::string, Calibration> calibrations;  // by path
   };
   void read_document(const SweepFlags&, std::vector<std::string> sets);
   void try_values();
   const Calibration& calibration(const std::string& path, Worker&);
-  std::optional<Answer> answer(const Scenario&, const Calibration&, Worker&);
+  std::vector<Answer> run_pieces(const std::string& out, bool resume);
+  std::vector<std::optional<Answer>> ask_all(std::size_t begin, std::size_t end, std::size_t worker,
+                                             Executor& searches);
+  std::optional<Answer> search_at(const Scenario&, const Calibration&, Executor&, Replanner* warm);
 
   Session& session_;
   Question question_;
@@ -75,6 +84,7 @@ class Sweep {
   Replay replay_;
   std::optional<Plan> plan_;
   std::vector<Worker> workers_;
+  std::unique_ptr<Crew> crew_;
 };
 
 }  // namespace orrery

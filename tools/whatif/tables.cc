@@ -119,6 +119,60 @@ std::string notes(std::span<const std::size_t> points, std::span<const Answer> a
   return out.empty() ? "" : "\n" + out;
 }
 
+namespace {
+
+constexpr const char* why_it_hurts = ": on shared links a transfer that ends sooner can meet others\n";
+
+// Of an axis that sets a bandwidth: its values in bytes a second; else empty.
+std::vector<double> bandwidths(const Axis& axis) {
+  std::vector<double> out;
+  for (const Json& value : axis.values) {
+    const auto rate = value.is(Json::Kind::string) ? parse_bandwidth(value.string()) : std::nullopt;
+    if (!rate) return {};
+    out.push_back(rate->v);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string faster_link_notes(const Grid& grid, std::span<const Answer> answers) {
+  std::string out;
+  std::size_t stride = grid.size();
+  for (std::size_t a = 0; a < grid.axes().size(); ++a) {
+    const std::size_t values = grid.axes()[a].values.size();
+    stride /= values;
+    const std::vector<double> rates = bandwidths(grid.axes()[a]);
+    std::size_t times = 0, worst = 0;
+    double most = 0;
+    for (std::size_t point = 0; point + stride < answers.size() && !rates.empty(); ++point) {
+      const std::size_t at = point / stride % values;
+      const Answer &x = answers[point], &y = answers[point + stride];
+      if (at + 1 == values || x.outcome != Outcome::ok || y.outcome != Outcome::ok ||
+          rates[at] == rates[at + 1])
+        continue;
+      const bool up = rates[at + 1] > rates[at];
+      const double longer = up ? y.step.v / x.step.v - 1 : x.step.v / y.step.v - 1;
+      if (!(longer > 0)) continue;
+      ++times;
+      if (longer > most) most = longer, worst = up ? point + stride : point;
+    }
+    if (times > 0)
+      out += " a faster " + title(grid, a) + " lengthens the step " + std::to_string(times) +
+             (times == 1 ? " time, " : " times, at most ") + signed_percent(most) + " at " +
+             std::to_string(worst) + why_it_hurts;
+  }
+  return out.empty() ? out : "\n" + out;
+}
+
+std::string hurting_notes(std::span<const Effect> effects, const Answer& base) {
+  std::string out;
+  for (const Effect& e : effects)
+    if (hurts(e, base))
+      out += " a better " + std::string(name(e.knob)) + " lengthens the step" + why_it_hurts;
+  return out.empty() ? out : "\n" + out;
+}
+
 Table tornado_table(std::span<const Effect> effects, const Answer& base) {
   Table table({"knob", ">less: step", ">more: step", ">less: seconds", ">more: seconds"});
   for (const Effect& e : effects) {

@@ -16,6 +16,10 @@ Table points_table(const Grid&, std::span<const std::size_t> points, std::span<c
                    std::span<const std::size_t> front);
 // Why some points have no answer, a line each, the first ones.
 std::string notes(std::span<const std::size_t> points, std::span<const Answer>);
+// Where a link of more bandwidth gives a longer step, all else equal, along axes that set one: how often and
+// the worst case. Empty: nowhere.
+std::string faster_link_notes(const Grid&, std::span<const Answer>);
+std::string hurting_notes(std::span<const Effect>, const Answer& base);
 Table tornado_table(std::span<const Effect>, const Answer& base);
 Table shadow_table(std::span<const ShadowPrice>, const Scenario&);
 
