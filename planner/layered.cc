@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <set>
 
 #include "planner/exact/frame_model.h"
 #include "planner/space.h"
@@ -12,17 +11,21 @@
 namespace orrery {
 namespace {
 
-constexpr std::size_t round_size =
-    16;  // frames between two looks at the Watch; what one finds serves the next round
+// Frames between two looks at the best plan: what one finds serves the next round. Until a first plan is
+// known, and where a frame takes long, few.
+constexpr std::size_t first_rounds = 4, small_round = 2, large_round = 16;
+constexpr int guesses = 3;  // of a frame: each learns from the one before
 constexpr exact::Time nanosecond = 1000;
 // Of one frame: what closes at all closes within a part of this.
-constexpr exact::FrameOptions budget{{3'000}, 50'000, 200, 25, 2'000};
+constexpr exact::FrameOptions budget{{3'000}, 50'000, 200, 25, 2'000, 24};
 
 struct Frame {
   Plan base;
-  std::optional<Zero> edges;
   std::vector<LayerStrategy> strategies;
-  exact::Time bound = 0;  // of its static step
+  std::shared_ptr<const exact::Measurements>
+      measured;  // shared by frames that differ in their schedule alone
+  std::vector<std::optional<Zero>> edges{std::nullopt};  // what its first and last layer may be cut like
+  exact::Time bound = 0;                                 // of its static step
   bool open = true, solved = false;
   std::optional<Plan> best;  // that this round found
   exact::Time step = exact::infeasible;
@@ -49,31 +52,36 @@ class LayeredSearch {
 
   Layered run() {
     list_frames();
-    in_rounds("frames bounded", [this](Frame& f, Evaluator&) { bound(f); });
-    split_by_ends();
+    in_rounds("frames measured", large_round, [this](Frame& f, Evaluator&) { measure(f); });
+    share_measurements();
     by_bound();
-    in_rounds("frames guessed", [this](Frame& f, Evaluator& e) { guess(f, e); });
+    in_rounds("frames bounded", large_round, [this](Frame& f, Evaluator& e) { guess(f, e); });
     by_bound();
-    in_rounds("frames solved", [this](Frame& f, Evaluator& e) { solve(f, e); });
+    in_rounds("frames solved", small_round, [this](Frame& f, Evaluator& e) { solve(f, e); });
     count();
     return std::move(out_);
   }
 
  private:
   void list_frames();
-  void split_by_ends();
   template <class Work>
-  void in_rounds(std::string_view what, Work&& work);
+  void in_rounds(std::string_view what, std::size_t round, Work&& work);
   void by_bound() {
     std::stable_sort(frames_.begin(), frames_.end(),
                      [](const Frame& a, const Frame& b) { return a.bound < b.bound; });
   }
   bool out(const Frame& f) const { return !f.open || f.bound >= out_.step.v; }
-  exact::FrameModel model(const Frame& f) const {
-    return exact::frame_model(problem_, f.base, f.strategies, f.edges, s_.objective.memory_at_most);
+  exact::FrameModel model(const Frame& f, std::optional<Zero> edges) const {
+    return exact::frame_model(problem_, f.base, *f.measured, edges, s_.objective.memory_at_most);
   }
-  void bound(Frame&);
+  static bool measured_alike(Plan a, const Plan& b) {
+    a.schedule = b.schedule;
+    return a == b;
+  }
+  void measure(Frame&);
+  void share_measurements();
   void guess(Frame&, Evaluator&);
+  exact::Time guess(Frame&, Evaluator&, std::optional<Zero> edges);
   void solve(Frame&, Evaluator&);
   void simulate(Frame&, Evaluator&, const exact::FrameModel&, const exact::Choice&);
   void count();
@@ -98,6 +106,11 @@ void LayeredSearch::list_frames() {
     if (frames_.empty() || !(frames_.back().base == base)) frames_.emplace_back().base = base;
     Frame& f = frames_.back();
     f.strategies.push_back(plan.layers.front());
+    const std::optional<Zero> zero = plan.layers.front().zero;
+    if (s_.model.tied && plan.pp > 1) {  // the ends of a tied embedding are cut alike
+      if (f.strategies.size() == 1) f.edges.clear();
+      if (std::find(f.edges.begin(), f.edges.end(), zero) == f.edges.end()) f.edges.push_back(zero);
+    }
     if (plan.layers.front().zero == Zero::full && plan.pp == 1) {
       f.strategies.push_back(plan.layers.front());
       f.strategies.back().reshard = !f.strategies.back().reshard;
@@ -110,29 +123,12 @@ void LayeredSearch::list_frames() {
   }
 }
 
-// The ends of a tied embedding are cut alike: a frame for each ZeRO stage that they may have. A bound on all
-// holds for each.
-void LayeredSearch::split_by_ends() {
-  if (!s_.model.tied) return;
-  std::vector<Frame> split;
-  for (const Frame& f : frames_) {
-    std::set<Zero> stages;
-    for (const LayerStrategy& x : f.strategies) stages.insert(x.zero);
-    if (f.base.pp == 1 || out(f)) stages = {Zero::none};
-    for (const Zero z : stages) {
-      split.push_back(f);
-      if (f.base.pp > 1 && !out(f)) split.back().edges = z;
-    }
-  }
-  frames_ = std::move(split);
-}
-
 template <class Work>
-void LayeredSearch::in_rounds(std::string_view what, Work&& work) {
-  std::size_t done = 0;
+void LayeredSearch::in_rounds(std::string_view what, std::size_t round_size, Work&& work) {
+  std::size_t done = 0, rounds = 0;
   while (out_.complete && done < frames_.size()) {
     std::vector<Frame*> round;
-    const std::size_t most = std::min<std::size_t>(round_size, what == "frames solved" ? 2 : round_size);
+    const std::size_t most = rounds++ < first_rounds ? small_round : round_size;
     for (; done < frames_.size() && round.size() < most; ++done)
       if (!out(frames_[done])) round.push_back(&frames_[done]);
     executor_.run(round.size(),
@@ -146,10 +142,20 @@ void LayeredSearch::in_rounds(std::string_view what, Work&& work) {
   }
 }
 
-void LayeredSearch::bound(Frame& f) {
-  const exact::FrameModel m = model(f);
-  exact::Frame frame(m.problem, budget);
-  f.bound = frame.quick_bound();
+// Once for those that are measured alike: the first in order of the space.
+void LayeredSearch::measure(Frame& f) {
+  const auto same = std::find_if(frames_.begin(), frames_.end(),
+                                 [&](const Frame& x) { return measured_alike(x.base, f.base); });
+  if (&*same == &f)
+    f.measured = std::make_shared<const exact::Measurements>(exact::measure(problem_, f.base, f.strategies));
+}
+
+void LayeredSearch::share_measurements() {
+  for (Frame& f : frames_) {
+    for (const Frame& x : frames_)
+      if (!f.measured && x.measured && measured_alike(x.base, f.base)) f.measured = x.measured;
+    if (f.measured) f.bound = exact::floor_of(*f.measured, problem_, f.base);
+  }
 }
 
 // Compiles and replays a plan that the frame's problem thinks well of.
@@ -166,24 +172,53 @@ void LayeredSearch::simulate(Frame& f, Evaluator& evaluator, const exact::FrameM
 }
 
 void LayeredSearch::guess(Frame& f, Evaluator& evaluator) {
-  const exact::FrameModel m = model(f);
-  exact::Frame frame(m.problem, budget);
-  const auto choice = frame.guess(out_.step.v);
-  f.bound = std::max(f.bound, frame.bound(out_.step.v));
-  if (!choice) return;
-  frame.learn(*choice);
-  f.bound = std::max(f.bound, frame.bound(out_.step.v));
-  simulate(f, evaluator, m, *choice);
+  if (f.edges.size() == 1) {
+    f.bound = std::max(f.bound, guess(f, evaluator, f.edges.front()));
+    return;
+  }
+  const exact::FrameModel m = model(f, {});  // what holds for any ends
+  f.bound = std::max(f.bound, exact::Frame(m.problem, budget).bound(out_.step.v));
+  if (out(f)) return;
+  const bool sharded = std::find(f.edges.begin(), f.edges.end(), Zero::optimizer) != f.edges.end();
+  guess(f, evaluator, sharded ? Zero::optimizer : f.edges.front());
 }
 
-void LayeredSearch::solve(Frame& f, Evaluator& evaluator) {
-  const exact::FrameModel m = model(f);
+// The bound on plans with these ends; the best of a few guesses is simulated.
+exact::Time LayeredSearch::guess(Frame& f, Evaluator& evaluator, std::optional<Zero> edges) {
+  const exact::FrameModel m = model(f, edges);
   exact::Frame frame(m.problem, budget);
-  if (const auto choice = frame.guess(out_.step.v)) frame.learn(*choice);
-  const exact::Frame::Answer answer = frame.solve(out_.step.v);
-  f.bound = std::max(f.bound, answer.proven && answer.best ? answer.step : answer.lower);
-  if (answer.best) simulate(f, evaluator, m, *answer.best);
-  f.solved = answer.proven;
+  std::optional<exact::Choice> best;
+  exact::Time step = out_.step.v;
+  for (int i = 0; i < guesses; ++i) {
+    const auto choice = frame.guess(step);
+    if (!choice) break;
+    const std::size_t paths = frame.counts().paths;
+    const exact::Time t = frame.learn(*choice);
+    if (t < step) step = t, best = choice;
+    if (frame.counts().paths == paths) break;  // it would guess the same
+  }
+  const exact::Time bound = frame.bound(step);
+  if (best) simulate(f, evaluator, m, *best);
+  return bound;
+}
+
+// Every choice of ends is a problem of its own.
+void LayeredSearch::solve(Frame& f, Evaluator& evaluator) {
+  exact::Time least = exact::infeasible, known = out_.step.v;
+  f.solved = true;
+  for (const auto& edges : f.edges) {
+    const exact::FrameModel m = model(f, edges);
+    exact::Frame frame(m.problem, budget);
+    if (const auto choice = frame.guess(known)) frame.learn(*choice);
+    const exact::Frame::Answer answer = frame.solve(known, [this] { return watch_.stop(); });
+    least = std::min(least, answer.proven && answer.best ? answer.step : answer.lower);
+    if (answer.best) {
+      simulate(f, evaluator, m, *answer.best);
+      known = std::min(known, f.step);
+    }
+    f.solved = f.solved && answer.proven;
+  }
+  f.bound = std::max(f.bound, least);
   f.open = false;
 }
 

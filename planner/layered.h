@@ -2,9 +2,9 @@
 // space: the degrees, schedule, virtual stages and micro-batch of its uniform plans. What is minimised is the
 // static replay.
 //
-// Frames are bounded, the cheapest bound first; those that a known plan does not rule out are guessed at, and
-// then solved in order of their bounds (planner/exact). docs/planner.md: the algorithm, its proof and what it
-// presumes.
+// Frames are measured, then bounded and guessed at, the least floor first; those that the best plan known
+// does not rule out are solved in order of their bounds (planner/exact). docs/planner.md: the algorithm, its
+// proof and what it presumes.
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -39,7 +39,8 @@ struct Layered {
 bool has_layers_to_choose(const Scenario&);
 
 // `known`: the static step of a plan of the space that fits, as an upper bound. Results do not depend on the
-// number of threads.
+// number of threads. The Watch is asked between rounds and inside a frame's search, there from the Executor's
+// threads; what is bounded by then bounds the answer.
 Layered search_layers(const Scenario&, const Calibration&, const Topology&, std::optional<Tick> known,
                       Executor&, Watch&);
 

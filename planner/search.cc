@@ -240,7 +240,7 @@ void ExhaustiveSearch::choose_layers() {
   LayeredCertificate& c = result_.certificate.layered.emplace();
   c.counts = found.counts;
   c.step = found.step;
-  c.lower = found.complete ? found.lower : Tick{};
+  c.lower = found.lower;
   c.static_gap = 1 - static_cast<double>(c.lower.v) / static_cast<double>(c.step.v);
   if (found.best) {
     evaluator.compile(problem(), *found.best);

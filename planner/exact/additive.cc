@@ -93,6 +93,31 @@ std::vector<Position> positions(const Problem& p, int unit, const std::vector<in
   return out;
 }
 
+std::vector<Time> values_of_word(const Problem& p, const std::vector<Position>& at,
+                                 const std::vector<int>& strategies) {
+  const std::size_t width = p.components.size();
+  std::vector<Time> out(static_cast<std::size_t>(p.chunks_of_unit()) * width, 0), x,
+      y(static_cast<std::size_t>(p.states));
+  int before = 0;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const Strategy& s =
+        p.tables[static_cast<std::size_t>(at[i].table)][static_cast<std::size_t>(strategies[i])];
+    if (at[i].first) {
+      x = start_states(p);
+    } else if (before != s.layout) {
+      step(p, p.redistribution[static_cast<std::size_t>(before * p.layouts + s.layout)], x.data(), y.data());
+      x.swap(y);
+    }
+    step(p, s.transitions, x.data(), y.data());
+    x.swap(y);
+    before = s.layout;
+    if (!at[i].last) continue;
+    for (std::size_t k = 0; k < width; ++k)
+      out[static_cast<std::size_t>(at[i].chunk) * width + k] = finish(p.components[k], x.data());
+  }
+  return out;
+}
+
 std::vector<Alike> alike(const std::vector<Position>& all) {
   std::vector<Alike> out;
   for (const Position& x : all) {
@@ -138,20 +163,23 @@ std::vector<Kind> kinds(const Problem& p, const Additive& a, const std::vector<A
 }
 
 // The relaxed problem at one price: its value without the limit's part, and the bytes of a best choice.
-struct Relaxed {
+struct AtPrice {
   double value = 0;
   Time bytes = 0;
 };
 
-Relaxed relax(const std::vector<Kind>& all, double price) {
-  Relaxed out;
+AtPrice relax(const std::vector<Kind>& all, double price, std::vector<int>* solution = nullptr) {
+  AtPrice out;
+  if (solution) solution->clear();
   for (const Kind& k : all) {
     double best = std::numeric_limits<double>::infinity();
     Time bytes = 0;
+    std::size_t at = 0;
     for (std::size_t s = 0; s < k.time.size(); ++s) {
       const double v = static_cast<double>(k.time[s]) + price * static_cast<double>(k.bytes[s]);
-      if (v < best || (v == best && k.bytes[s] < bytes)) best = v, bytes = k.bytes[s];
+      if (v < best || (v == best && k.bytes[s] < bytes)) best = v, bytes = k.bytes[s], at = s;
     }
+    if (solution) solution->push_back(static_cast<int>(at));
     out.value += static_cast<double>(k.count) * best;
     out.bytes += k.count * bytes;
   }
@@ -174,8 +202,55 @@ Time least_sum(const std::vector<Kind>& all) {
 
 }  // namespace
 
-Time plain(const Problem& p, const Additive& a, const std::vector<Alike>& at, const Direction& direction) {
-  return least_sum(kinds(p, a, at, direction));
+Time length_of(const Additive& a, const std::vector<Alike>& at, const Relaxed& word,
+               const Direction& direction) {
+  double sum = 0;
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const Time low = weight(a, direction, at[i].position, word.low[i]),
+               high = weight(a, direction, at[i].position, word.high[i]);
+    if (is_never(low) || is_never(high)) return never;
+    sum += static_cast<double>(at[i].count) *
+           (word.share * static_cast<double>(low) + (1 - word.share) * static_cast<double>(high));
+  }
+  return static_cast<Time>(sum);
+}
+
+namespace {
+
+// Of each kind the quickest strategy; of equals the one of least bytes.
+std::vector<int> quickest(const Additive& a, const std::vector<Kind>& all, const std::vector<Limit>& limits) {
+  std::vector<int> out;
+  for (const Kind& k : all) {
+    std::pair<Time, Time> best{-never, 0};
+    out.push_back(0);
+    for (std::size_t s = 0; s < k.time.size(); ++s) {
+      std::pair<Time, Time> cost{k.time[s], 0};
+      for (const Limit& limit : limits) {
+        const Time bytes = weight(a, limit.terms, k.position, static_cast<int>(s));
+        if (!is_never(bytes)) cost.second += bytes;
+      }
+      if (cost < best) best = cost, out.back() = static_cast<int>(s);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+int smallest_strategy(const Problem& p, const Additive& a, int unit, const Position& at) {
+  int best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (int s = 0; s < static_cast<int>(p.tables[static_cast<std::size_t>(at.table)].size()); ++s) {
+    double part = 0;
+    for (const Limit& limit : p.limits[static_cast<std::size_t>(unit)]) {
+      double bytes = 0;  // of what is known
+      for (const Term& t : limit.terms)
+        if (const Time w = weight(a, {t}, at, s); !is_never(w)) bytes += static_cast<double>(w);
+      part = std::max(part, bytes / static_cast<double>(limit.limit));
+    }
+    if (part < least) least = part, best = s;
+  }
+  return best;
 }
 
 bool can_fit(const Problem& p, const Additive& a, int unit, const std::vector<Alike>& at) {
@@ -187,11 +262,12 @@ bool can_fit(const Problem& p, const Additive& a, int unit, const std::vector<Al
 }
 
 Time dual(const Problem& p, const Additive& a, int unit, const std::vector<Alike>& at,
-          const Direction& direction, Cut* cut) {
+          const Direction& direction, Cut* cut, Relaxed* relaxed) {
   std::vector<Kind> all = kinds(p, a, at, direction);
   Time best = least_sum(all);
   if (is_never(best)) return never;
   const auto& limits = p.limits[static_cast<std::size_t>(unit)];
+  if (relaxed) relaxed->low = relaxed->high = quickest(a, all, limits), relaxed->share = 0;
   for (std::size_t l = 0; l < limits.size(); ++l) {
     Time least = 0;
     for (Kind& k : all) {
@@ -215,6 +291,11 @@ Time dual(const Problem& p, const Additive& a, int unit, const std::vector<Alike
     if (bound <= best) continue;
     best = bound;
     if (cut) cut->limit = static_cast<int>(l), cut->price = high;
+    if (relaxed) {
+      const Time more = relax(all, low, &relaxed->low).bytes, less = relax(all, high, &relaxed->high).bytes;
+      relaxed->share =
+          more > less ? static_cast<double>(limits[l].limit - less) / static_cast<double>(more - less) : 0;
+    }
   }
   return best;
 }

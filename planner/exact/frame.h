@@ -11,8 +11,10 @@
 // bound.
 #pragma once
 #include <functional>
+#include <memory>
 #include <optional>
 
+#include "planner/exact/reduce.h"
 #include "planner/exact/words.h"
 
 namespace orrery::exact {
@@ -23,6 +25,7 @@ struct FrameOptions {
   std::size_t paths = 400;
   std::size_t passes = 100;
   std::size_t lengths = 4'000;  // ways to give a unit's chunks their lengths; a frame of more is only bounded
+  int mixtures = 24;            // of paths, that bound() tries
 };
 
 struct FrameCounts {
@@ -34,13 +37,11 @@ class Frame {
   // The problem must outlive the frame.
   explicit Frame(const Problem&, const FrameOptions& = {});
 
-  // Every plan's step is at least this, or at least `upper`; `infeasible` if none keeps to the limits.
-  // quick_bound() leaves memory out and takes two paths only. A frame of too many lengths is bounded by what
-  // its positions add at least, whatever their chunks.
+  // Every plan's step is at least this, or at least `upper`; `infeasible` if none keeps to the limits. A
+  // frame of too many lengths is bounded by what its positions add at least, whatever their chunks.
   Time bound(Time upper = infeasible);
-  Time quick_bound();
-  // A plan: the lengths that balance the bounds, each unit's word of least time. Nothing if the bounds leave
-  // none below `upper`.
+  // A plan: the lengths that balance the bounds, for each unit a word that rounds its part of the best
+  // mixture of paths. Nothing if the bounds leave none below `upper`, or rounding finds none that fits.
   std::optional<Choice> guess(Time upper = infeasible);
   // Adds the critical path of a plan to the cuts, for a tighter bound(). Returns its step.
   Time learn(const Choice&);
@@ -67,9 +68,10 @@ class Frame {
     std::vector<bool> open;                // may be part of a plan below the upper bound
     std::vector<std::vector<Word>> words;  // of the pass
   };
-  struct Cutting {  // a path, times scale_
+  struct Cutting {  // a path, or a mean of paths, times scale
     Time constant = 0;
     std::vector<Direction> direction;     // by unit
+    bool mixed = false;                   // a mean: it bounds, but tells no words apart that paths don't
     std::vector<std::vector<Time>> dual;  // by unit and way: what it adds at least, by the dual
     std::vector<std::vector<Time>> arc;   // the same as far as is known now
     std::vector<std::vector<Time>> before,
@@ -81,54 +83,77 @@ class Frame {
     std::vector<const Word*> words;
   };
 
-  Time bound_of_positions();
+  // frame.cc
   void list_ways(int unit, std::vector<int>& lengths, int left);
-  void seed_nominal();
   void seed();
-  bool add(const Path&, Time times);  // false: it is known
+  void find_typical();
+  Cutting cutting(const Path&) const;
+  bool add(Cutting);  // false: it is known
   void find_possible();
   void set_upper(Time);
+  Values values_of_words() const;
+  Choice choice_of_words() const;
+
+  // frame_bounds.cc
+  Time bound_of_positions();
+  Time least_of(const Cutting&, int table, Time count) const;
   void price(Cutting&);
   void price_words(Cutting&);
   void close();
   void chain(Cutting&);  // before, after from arc
-  Time least_of(const Cutting&, int table, Time count) const;
+  void mix();
+  Cutting mean(const std::vector<std::size_t>& picks) const;
+  std::size_t most_violated(const Cutting&) const;
   Time raise();  // lower_, by the paths that are priced
   Time root() const;
+  Time root(const Cutting&) const;
   Time rest(const Cutting&, int unit, int layers) const;
   Time through(int unit, std::size_t way) const;  // the bound on plans that use the way
   void find_most(Cutting&) const;
+
+  // frame_guess.cc
+  bool balance();
+  std::optional<Word> round(int unit, std::size_t way, const Direction&) const;
+
+  // frame_search.cc
   bool generate();
+  void compact_problem();
+  bool generate_words(int unit, std::size_t way, const std::vector<Direction>&, std::vector<Word>&);
+  std::vector<Cut> cuts_of(int unit, std::size_t way) const;
   void descend(int unit, int used);
+  void follow(int unit, int used);  // the children of a node
   bool is_dominated(int unit, int used);
   void leaf();
-  Values values_of_words() const;
-  Choice choice_of_words() const;
-  Time scaled() const { return upper_ >= infeasible / scale_ ? infeasible : upper_ * scale_; }
+
+  static constexpr Time scale = 256;  // of paths, so that their means are integers
+  Time scaled() const { return upper_ >= infeasible / scale ? infeasible : upper_ * scale; }
 
   const Problem& p_;
   FrameOptions options_;
   Additive additive_;
-  Words words_;
   Replay replay_;
   FrameCounts counts_;
-  Time scale_;  // units: so that sums of their paths have integer means
   std::vector<Unit> units_;
   std::vector<Cutting> paths_;
-  bool too_many_ways_ = false, seeded_ = false;
+  bool too_many_ways_ = false;
   Values typical_;  // of even chunks and the quickest strategies
   Time lower_ = 0;  // the last bound()
-
-  // Of solve():
   Time upper_ = infeasible;
+
+  // Of guess() and solve():
   const std::function<bool()>* stop_ = nullptr;
   bool stopped_ = false, improved_ = false;
   std::size_t nodes_ = 0;
+  Compact compact_;  // of the pass
+  std::unique_ptr<Additive> compact_additive_;
   std::vector<const Word*> chosen_;  // by unit
   std::vector<std::size_t> way_;
   std::vector<std::vector<Time>> sum_;                  // by depth and path
   std::vector<std::vector<std::vector<Prefix>>> seen_;  // by unit and layers used
   Answer answer_;
 };
+
+// What a word adds to a path; never: a component that it names has no such path.
+Time along(const Direction&, const Word&, int components);
 
 }  // namespace orrery::exact

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "planner/exact/frame.h"
+#include "planner/exact/measure.h"
 #include "sim/evaluate.h"
 
 namespace orrery::exact {
@@ -22,9 +23,9 @@ struct FrameModel {
   Plan plan(const Choice&) const;
 };
 
-// `edges`: the ZeRO stage of the first and the last layer, where they must be alike. Requires that `base`
-// with any one of the strategies is legal, and alike layers, at least two and one a chunk.
-FrameModel frame_model(const orrery::Problem&, const Plan& base, const std::vector<LayerStrategy>& strategies,
+// `edges`: the ZeRO stage of the first and the last layer, where they must be alike. `measured`: of `base` or
+// of a plan that differs from it in its schedule alone.
+FrameModel frame_model(const orrery::Problem&, const Plan& base, const Measurements& measured,
                        std::optional<Zero> edges, double share_of_memory);
 
 }  // namespace orrery::exact

@@ -69,6 +69,10 @@ struct Position {
 };
 std::vector<Position> positions(const Problem&, int unit, const std::vector<int>& lengths);
 
+// The components of a unit's chunks under these strategies, chunk by chunk.
+std::vector<Time> values_of_word(const Problem&, const std::vector<Position>&,
+                                 const std::vector<int>& strategies);
+
 // Positions whose strategies add the same.
 struct Alike {
   Position position;
@@ -80,11 +84,19 @@ std::vector<Alike> alike(const std::vector<Position>&);
 // Lagrangian dual on one limit at a time; `cut` gets the multiplier. never: no bound; infeasible: no word
 // keeps to the limits.
 inline constexpr Time infeasible = Time{1} << 60;
+// `relaxed`: the word, in fractions, that is that short.
+struct Relaxed {
+  std::vector<int> low, high;  // by positions alike: strategies that hold too much, and that fit
+  double share = 0;            // of `low`
+};
 Time dual(const Problem&, const Additive&, int unit, const std::vector<Alike>&, const Direction&,
-          Cut* cut = nullptr);
+          Cut* cut = nullptr, Relaxed* relaxed = nullptr);
 
-// The same without the limits.
-Time plain(const Problem&, const Additive&, const std::vector<Alike>&, const Direction&);
+// What such a word adds to a direction at least; never: nothing is known.
+Time length_of(const Additive&, const std::vector<Alike>&, const Relaxed&, const Direction&);
+
+// The strategy of the smallest part of a limit.
+int smallest_strategy(const Problem&, const Additive&, int unit, const Position&);
 
 // Whether some word may keep to the limits.
 bool can_fit(const Problem&, const Additive&, int unit, const std::vector<Alike>&);

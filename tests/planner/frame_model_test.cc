@@ -60,7 +60,7 @@ Compared compare(const Scenario& s, const Plan& base, const std::vector<LayerStr
   const Calibration calibration = small_calibration();
   const Topology topology(s.cluster);
   const orrery::Problem problem{s.model, s.cluster, s.training, calibration, topology};
-  const FrameModel model = frame_model(problem, base, strategies, {}, 1);
+  const FrameModel model = frame_model(problem, base, measure(problem, base, strategies), {}, 1);
   Compared out;
   Evaluator evaluator;
   Replay replay;

@@ -94,6 +94,29 @@ TEST(Layered, SaysThatNothingIsBetterThanTheBest) {
   EXPECT_LT(again.step.v - again.lower.v, 1000);
 }
 
+// Wherever it is stopped, what it says of the best plan is true.
+TEST(Layered, AStoppedSearchKeepsItsBound) {
+  const Scenario s = narrow_scenario(8);
+  const Calibration calibration = small_calibration();
+  const Topology topology(s.cluster);
+  const Layered whole = found(s);
+  std::size_t with_bound = 0, with_plan = 0, stopped = 0;
+  for (std::size_t looks = 1; looks < 16; ++looks) {
+    ForwardExecutor executor;
+    CountingWatch watch(looks);
+    const Layered part = search_layers(s, calibration, topology, {}, executor, watch);
+    stopped += !part.complete;
+    EXPECT_LE(part.lower.v, whole.step.v) << looks;
+    EXPECT_GE(part.step, whole.step) << looks;
+    EXPECT_LE(part.lower.v, part.step.v) << looks;
+    with_bound += !part.complete && part.lower.v > 0;
+    with_plan += !part.complete && part.best;
+  }
+  EXPECT_GT(stopped, 4u);
+  EXPECT_GT(with_bound, 2u);
+  EXPECT_GT(with_plan, 0u);
+}
+
 TEST(Layered, IsTheSameForAnyNumberOfWorkers) {
   const Scenario s = narrow_scenario(8);
   const Calibration calibration = small_calibration();
