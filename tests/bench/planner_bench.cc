@@ -2,6 +2,8 @@
 // is what to compare; a counter says how far the answer is proven.
 #include <benchmark/benchmark.h>
 
+#include <ctime>
+
 #include "planner/layered.h"
 #include "sim/cost/read.h"
 #include "tests/profiler/disk.h"
@@ -17,10 +19,16 @@ class Alone : public Executor {
   }
 };
 
-class Patient : public Watch {
+// Stops the search after so many CPU seconds: the gap is what such a budget leaves.
+class Budget : public Watch {
  public:
-  bool stop() override { return false; }
+  explicit Budget(double seconds)
+      : end_(std::clock() + static_cast<std::clock_t>(seconds * CLOCKS_PER_SEC)) {}
+  bool stop() override { return std::clock() > end_; }
   void progress(std::size_t, std::size_t, std::string_view) override {}
+
+ private:
+  std::clock_t end_;
 };
 
 struct Instance {
@@ -34,7 +42,7 @@ constexpr Instance instances[] = {
     {"llama3.1-405b", "h100-sxm", "h100-megatron-core-25.04", 256, 8192},
 };
 
-// Arguments: the instance, the global batch, the most virtual stages.
+// Arguments: the instance, the global batch, the most virtual stages, the budget in CPU seconds.
 void plans(benchmark::State& state) {
   const Instance& of = instances[static_cast<std::size_t>(state.range(0))];
   Disk files;
@@ -48,9 +56,11 @@ void plans(benchmark::State& state) {
   const Calibration calibration = read_calibration(files, find_calibration(library, of.calibration));
   const Topology topology(s.cluster);
   Alone executor;
-  Patient watch;
   Layered found;
-  for (auto _ : state) found = search_layers(s, calibration, topology, {}, executor, watch);
+  for (auto _ : state) {
+    Budget watch(static_cast<double>(state.range(3)));
+    found = search_layers(s, calibration, topology, {}, executor, watch);
+  }
   state.SetLabel(found.best ? summary(*found.best) : "no plan");
   const LayeredCounts& c = found.counts;
   state.counters["step_s"] = static_cast<double>(found.step.v) * 1e-12;
@@ -64,8 +74,8 @@ void plans(benchmark::State& state) {
 }
 
 BENCHMARK(plans)
-    ->ArgsProduct({{0, 1}, {1536, 512, 256}, {1}})
-    ->ArgNames({"instance", "batch", "virtual_stages"})
+    ->ArgsProduct({{0, 1}, {1536, 512, 256}, {1}, {30}})
+    ->ArgNames({"instance", "batch", "virtual_stages", "budget"})
     ->Unit(benchmark::kMillisecond)
     ->Iterations(1);
 
