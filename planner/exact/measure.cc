@@ -31,6 +31,7 @@ class Measuring {
   void measure(const LayerStrategy&);
   void measure_end(Measured&, const Probe::Chunk& one, const Probe::Chunk& at, bool last);
   void measure_both_ends(Measured&, const Probe::Chunk& two);
+  void measure_outside(Costs&, const Probe::Chunk& without, const Probe::Chunk& with);
   void grow(Measured&, const Probe::Chunk& one);
   void share_slots();
 
@@ -155,19 +156,7 @@ void Measuring::measure_end(Measured& m, const Probe::Chunk& one, const Probe::C
   // The head's gradients are whole, and its parameters read, somewhere in its part: when does not matter.
   c.tail = c.unread = last ? *std::min_element(std::begin(c.entry), std::end(c.entry)) : 0;
   c.gather_forward = more(probe_.data(at.blocks->forward.block).gathers, layer.gather_forward);
-  if (base_.overlap_parameters)
-    c.parameters = more(probe_.total(probe_.begin_block(at), Stream::data),
-                        probe_.total(probe_.begin_block(one), Stream::data));
-  const auto beyond = [&](auto&& of) { return more(of(at), of(one)); };
-  c.late =
-      beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.reductions(x).block, Stream::data); });
-  c.tensor_sum =
-      beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.reductions(x).block, Stream::tensor); });
-  c.norm = beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.norm(x).block, Stream::compute); });
-  c.update = beyond([&](const Probe::Chunk& x) {
-    const std::uint32_t block = probe_.update(x).block;
-    return probe_.total(block, Stream::compute) + probe_.total(block, Stream::data);
-  });
+  measure_outside(c, one, at);
 
   const Probe::Bytes f = probe_.bytes(at.blocks->forward.block),
                      b = probe_.bytes(at.backward(Turn::first).block);
@@ -179,6 +168,23 @@ void Measuring::measure_end(Measured& m, const Probe::Chunk& one, const Probe::C
   constants.backward = b.net + layer.stash + c.stash;
   c.peak_forward = last ? f.peak - layer.stash : c.stash;
   c.peak_backward = last ? c.stash + b.peak : 0;
+}
+
+// What an end adds before and after the micro-batches.
+void Measuring::measure_outside(Costs& c, const Probe::Chunk& without, const Probe::Chunk& with) {
+  const auto beyond = [&](auto&& of) { return std::max<Time>(0, of(with) - of(without)); };
+  if (base_.overlap_parameters)
+    c.parameters =
+        beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.begin_block(x), Stream::data); });
+  c.late =
+      beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.reductions(x).block, Stream::data); });
+  c.tensor_sum =
+      beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.reductions(x).block, Stream::tensor); });
+  c.norm = beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.norm(x).block, Stream::compute); });
+  c.update = beyond([&](const Probe::Chunk& x) {
+    const std::uint32_t block = probe_.update(x).block;
+    return probe_.total(block, Stream::compute) + probe_.total(block, Stream::data);
+  });
 }
 
 // One stage whose embedding is its head too: both are where they delay least.
@@ -197,19 +203,7 @@ void Measuring::measure_both_ends(Measured& m, const Probe::Chunk& two) {
     c.gather_backward = more(probe_.data(two.backward(t).block).gathers, 2 * layer.gather_backward);
   }
   c.gather_forward = more(probe_.data(two.blocks->forward.block).gathers, 2 * layer.gather_forward);
-  const auto beyond = [&](auto&& of) { return more(of(two), of(pair)); };
-  if (base_.overlap_parameters)
-    c.parameters =
-        beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.begin_block(x), Stream::data); });
-  c.late =
-      beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.reductions(x).block, Stream::data); });
-  c.tensor_sum =
-      beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.reductions(x).block, Stream::tensor); });
-  c.norm = beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.norm(x).block, Stream::compute); });
-  c.update = beyond([&](const Probe::Chunk& x) {
-    const std::uint32_t block = probe_.update(x).block;
-    return probe_.total(block, Stream::compute) + probe_.total(block, Stream::data);
-  });
+  measure_outside(c, pair, two);
   const Probe::Bytes f = probe_.bytes(two.blocks->forward.block),
                      b = probe_.bytes(two.backward(Turn::first).block);
   m.at_first = {};

@@ -1,4 +1,5 @@
 // Order: lanes, events, groups, and any interleaving of their messages.
+#include <chrono>
 #include <cstring>
 #include <random>
 #include <thread>
@@ -100,6 +101,24 @@ TEST(Engine, RunsInTheBackground) {
     const Transfer t{x, x, 1'000'000};
     const Point end = rank.engine.post(sum(rank.world, 0, t), Stream::data);
     while (!end.reached()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
+}
+
+// Nobody drives for a thread that attends: what it has queued goes on when it says so, or stops attending.
+TEST(Engine, AttendedItRests) {
+  play({.ranks = 2}, [](Rank& rank) {
+    float* const x = rank.allocate<float>(1000);
+    const Transfer t{x, x, 1000};
+    rank.engine.attend(true);
+    const Point first = rank.engine.post(sum(rank.world, 0, t), Stream::data);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(first.reached());
+    while (!first.reached()) rank.engine.go_on();
+    const Point second = rank.engine.post(sum(rank.world, 1, t), Stream::data);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(second.reached());
+    rank.engine.attend(false);
+    while (!second.reached()) std::this_thread::yield();
   });
 }
 

@@ -12,14 +12,8 @@ namespace orrery {
 namespace {
 
 using testing::Draw;
+using testing::one_rank;
 using testing::Trained;
-
-Plan one_rank(const Training& training) {
-  Plan one;
-  one.micro_batch = training.global_batch;
-  one.attention = AttentionKernel::unfused;
-  return one;
-}
 
 TEST(Play, OneRankLearns) {
   const Draw d = testing::drawn_plans(1).front();

@@ -98,4 +98,11 @@ std::vector<Draw> drawn_plans(std::size_t count, std::uint64_t seed) {
   return out;
 }
 
+Plan one_rank(const Training& training) {
+  Plan one;
+  one.micro_batch = training.global_batch;
+  one.attention = AttentionKernel::unfused;
+  return one;
+}
+
 }  // namespace orrery::testing

@@ -21,4 +21,7 @@ const std::vector<Model>& drawn_models();
 // `count` distinct ones of 1 to 8 ranks, a function of the seed; in fp32.
 std::vector<Draw> drawn_plans(std::size_t count, std::uint64_t seed = 1);
 
+// What they are compared with: the whole batch at once.
+Plan one_rank(const Training&);
+
 }  // namespace orrery::testing
