@@ -89,8 +89,7 @@ class Bench {
     for (std::size_t round = 0; round < options.warmups + options.most; ++round) {
       play(round >= options.warmups);
       const std::size_t counted = round < options.warmups ? 0 : round - options.warmups + 1;
-      if (counted >= options.stopped && watch.stop()) break;
-      if (counted >= options.least && settled(options.settled)) break;
+      if (counted >= options.least && (settled(options.settled) || watch.stop())) break;
     }
     const std::vector<std::size_t> rounds = middle_half();
     for (const auto& [op, at] : chosen_) into.set(time_of(*op, at, rounds, source));

@@ -21,7 +21,6 @@ struct OpOptions {
   std::size_t instances = 64;        // of an op that count, at most
   std::size_t warmups = 2;           // rounds that do not count
   std::size_t least = 9, most = 60;  // rounds
-  std::size_t stopped = 3;           // rounds at least, if the watch says stop
   double settled = 0.02;             // an op is done when the standard error of its time is this share of it
 };
 
