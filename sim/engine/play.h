@@ -47,12 +47,19 @@ class Play {
   template <class Awaited>
   void call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited);
 
+  // Plays rows [row, last_row) of a call of one slot; [o, o_end) are the outside waits of those rows and later ones.
+  // Returns those that are left.
+  template <class Awaited>
+  const OutsideWait* rows(const Call& call, const OutsideWait* o, const OutsideWait* o_end, std::uint32_t row,
+                          std::uint32_t last_row, Tick* start, Tick* end, Awaited&& awaited);
+
  private:
   template <bool Far>
   void alone(const Row* first, const Row* last_row, std::uint32_t team, Tick* start, Tick* end, std::int64_t last);
   void together(const Row& row, const Row& next, std::uint32_t team, Tick* start, Tick* end);
   void starts(const Row& row, const Row& next, std::uint32_t team, std::uint32_t players, Tick* start, const Tick* end);
   void meet(const Block& block, const std::uint32_t* teams, Tick* start, Tick* end);
+  void pair(const Row* rows, const std::uint32_t* teams, Tick* start, Tick* end);
   void raise(const Row& row, std::uint32_t team, const Tick* ends);
   void issue(const Row& row, std::uint32_t team, std::uint32_t players, Tick* start);
   void host_done(const Row& row, std::uint32_t team, std::uint32_t players, const Tick* end);
@@ -177,6 +184,20 @@ void Play<Host>::meet(const Block& block, const std::uint32_t* teams, Tick* star
   }
 }
 
+// A meeting of two teams of one player each: a message of a folded pipeline.
+template <bool Host>
+void Play<Host>::pair(const Row* rows, const std::uint32_t* teams, Tick* start, Tick* end) {
+  std::int64_t begin = 0, duration = 0;
+  for (std::uint32_t r = 0; r < 2; ++r) {
+    const std::uint32_t team = teams[rows[r].slot];
+    starts(rows[r], rows[r + 1], team, 1, start + r, end + r);
+    begin = std::max(begin, start[r].v);
+    duration = std::max(duration, w_.price[rows[r].cost_class + w_.variant[team * role_stride + static_cast<std::size_t>(rows[r].role)]]);
+  }
+  for (std::uint32_t r = 0; r < 2; ++r)
+    *stream_ends(w_, teams[rows[r].slot], rows[r].stream) = end[r].v = begin + duration;
+}
+
 template <bool Host>
 void Play<Host>::raise(const Row& row, std::uint32_t team, const Tick* ends) {
   std::int64_t* const stream = stream_ends(w_, team, row.stream);
@@ -189,20 +210,30 @@ template <class Awaited>
 void Play<Host>::call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited) {
   const Call& call = p_.calls[c];
   const Block& block = p_.blocks[call.block];
-  const std::uint32_t* const teams = &p_.call_teams[call.first_team];
-  const Row* const rows = &p_.rows[block.first_row];
   const OutsideWait* o = p_.outside_waits.data() + call.first_wait;
   const OutsideWait* const o_end = p_.outside_waits.data() + p_.calls[c + 1].first_wait;
-  if (block.slots > 1) {
-    for (; o != o_end; ++o) raise(rows[o->row], teams[rows[o->row].slot], awaited(*o));
-    meet(block, teams, start, end);
+  if (block.slots == 1) {
+    rows(call, o, o_end, 0, block.rows, start, end, awaited);
     return;
   }
-  const std::uint32_t team = teams[0], n = players(team);
-  std::uint32_t r = 0;
-  while (r < block.rows) {
+  const std::uint32_t* const teams = &p_.call_teams[call.first_team];
+  const Row* const first = &p_.rows[block.first_row];
+  for (; o != o_end; ++o) raise(first[o->row], teams[first[o->row].slot], awaited(*o));
+  if (block.rows == 2 && players(teams[first[0].slot]) == 1 && players(teams[first[1].slot]) == 1)
+    pair(first, teams, start, end);
+  else
+    meet(block, teams, start, end);
+}
+
+template <bool Host>
+template <class Awaited>
+const OutsideWait* Play<Host>::rows(const Call& call, const OutsideWait* o, const OutsideWait* o_end, std::uint32_t r,
+                                    std::uint32_t last_row, Tick* start, Tick* end, Awaited&& awaited) {
+  const Row* const rows = &p_.rows[p_.blocks[call.block].first_row];
+  const std::uint32_t team = p_.call_teams[call.first_team], n = players(team);
+  while (r < last_row) {
     for (; o != o_end && o->row == r; ++o) raise(rows[r], team, awaited(*o));
-    const std::uint32_t stop = o != o_end ? o->row : block.rows;
+    const std::uint32_t stop = o != o_end ? std::min(o->row, last_row) : last_row;
     if (n == 1) {
       const std::int64_t last = r > 0 ? end[r - 1].v : 0;
       if (p_.rows.size() < cached_rows) alone<false>(rows + r, rows + stop, team, start + r, end + r, last);
@@ -212,6 +243,7 @@ void Play<Host>::call(std::size_t c, Tick* start, Tick* end, Awaited&& awaited) 
       for (; r < stop; ++r) together(rows[r], rows[r + 1], team, start + r * n, end + r * n);
     }
   }
+  return o;
 }
 
 }  // namespace orrery::engine

@@ -1,7 +1,8 @@
 #include "sim/engine/replay.h"
 
 #include "sim/base/error.h"
-#include "sim/engine/play.h"
+#include "sim/base/huge_pages.h"
+#include "sim/engine/rigid.h"
 
 namespace orrery {
 namespace engine {
@@ -69,8 +70,8 @@ Tick last_end(const Workspace& w) {
 namespace {
 
 template <bool Host>
-void replay_calls(const Program& p, Workspace& w, Timeline& out) {
-  Play<Host> play(p, w);
+void replay_calls(const Program& p, Workspace& w, Timeline& out, std::uint32_t rigid_from) {
+  RigidPlay<Host> play(p, w, rigid_from);
   for (std::size_t c = 0; c < p.call_count(); ++c) {
     const std::uint32_t id = p.calls[c].first_id;
     play.call(c, out.start.data() + id, out.end.data() + id, [&](const OutsideWait& o) {
@@ -82,12 +83,13 @@ void replay_calls(const Program& p, Workspace& w, Timeline& out) {
 }  // namespace
 }  // namespace engine
 
-Tick replay(const Program& p, std::span<const Price> prices, Workspace& w, Timeline& out) {
+Tick replay(const Program& p, std::span<const Price> prices, Workspace& w, Timeline& out,
+            std::uint32_t rigid_from) {
   engine::prepare(p, prices, w);
-  out.start.resize(p.size());
-  out.end.resize(p.size());
-  if (engine::host_matters(p, prices)) engine::replay_calls<true>(p, w, out);
-  else engine::replay_calls<false>(p, w, out);
+  resize_on_huge_pages(out.start, p.size());
+  resize_on_huge_pages(out.end, p.size());
+  if (engine::host_matters(p, prices)) engine::replay_calls<true>(p, w, out, rigid_from);
+  else engine::replay_calls<false>(p, w, out, rigid_from);
   return engine::last_end(w);
 }
 

@@ -10,6 +10,7 @@
 // Complexity: one visit an instruction; no allocation after the workspace has grown. Re-entrant; the caller owns
 // the workspace, one a thread.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -28,6 +29,20 @@ struct Workspace {
   std::vector<std::uint32_t> variant;                 // by team and role (padded to 16), of player 0
   std::vector<std::int64_t> begin, duration;          // by meeting of the rows being played
 
+  // Of replay() alone: see rigid.h. Offsets are from the start of the pivot.
+  struct Rigid {
+    std::uint32_t team = 0, next = 0, pivot = 0;      // the pivot: a row of the block
+    std::size_t first = 0;                            // into rigid_start and rigid_end: the pivot's
+    std::uint32_t first_wait = 0, last_wait = 0;      // into rigid_waits
+    std::array<std::int64_t, stream_count> slack{}, stream_end{};  // how late a stream may be before; where it ends
+    std::int64_t host_slack = 0, host = 0;            // the same of the host; what it issues takes `host`
+  };
+  struct RigidWait { std::uint32_t row, awaited; };   // across the pivot
+  std::vector<Rigid> rigids;
+  std::vector<std::uint32_t> rigid_of, plays;         // by block: the first of its rigids, a list; its plays
+  std::vector<Tick> rigid_start, rigid_end;
+  std::vector<RigidWait> rigid_waits;
+
   // Of makespan() alone.
   std::vector<Tick> row_start, row_end;               // of the call being played
   std::vector<std::uint32_t> entry_of, export_of;     // by row of the Program: index within its block, or none
@@ -42,8 +57,9 @@ struct Workspace {
   std::vector<std::int64_t> cells, lanes, in, outcome;
 };
 
-// Fills `out` (resized to program.size()) and returns the makespan. One price a class.
-Tick replay(const Program&, std::span<const Price>, Workspace&, Timeline& out);
+// Fills `out` (resized to program.size()) and returns the makespan. One price a class. From its play number
+// `rigid_from` on a block whose pivot decides all is copied (rigid.h).
+Tick replay(const Program&, std::span<const Price>, Workspace&, Timeline& out, std::uint32_t rigid_from = 4);
 
 // The same makespan without the Timeline. Blocks called at least `map_from` times are played as maps: a map costs
 // about as much as four plays of the block.

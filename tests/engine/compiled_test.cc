@@ -49,9 +49,12 @@ TEST(Compiled, StaticReplayAgreesWithTheTextbookEngine) {
         const std::vector<Price> price = prices(p, launch);
         const Timeline expected = reference::replay(p, price);
         Timeline found;
-        const Tick end = replay(p, price, w.fixed, found);
-        ASSERT_EQ(found.start, expected.start) << c.name;
-        ASSERT_EQ(found.end, expected.end) << c.name;
+        Tick end{};
+        for (const std::uint32_t rigid_from : {1u, 4u}) {
+          end = replay(p, price, w.fixed, found, rigid_from);
+          ASSERT_EQ(found.start, expected.start) << c.name;
+          ASSERT_EQ(found.end, expected.end) << c.name;
+        }
         for (const std::uint32_t map_from : {1u, 5u}) ASSERT_EQ(makespan(p, price, w.fixed, map_from), end) << c.name;
         const CriticalPath path = critical_path(p, price, found);
         Tick sum{};

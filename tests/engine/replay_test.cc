@@ -36,10 +36,12 @@ void expect_agreement(std::uint64_t seed, const RandomOptions& options, bool lau
   const std::vector<Price> prices = random.prices(20, launches);
   const Timeline expected = reference::replay(random.p, prices);
   Timeline found;
-  const Tick end = replay(random.p, prices, w.fixed, found);
-  ASSERT_EQ(found.start, expected.start) << "seed " << seed;
-  ASSERT_EQ(found.end, expected.end) << "seed " << seed;
-  ASSERT_EQ(end, last(expected)) << "seed " << seed;
+  const Tick end = last(expected);
+  for (const std::uint32_t rigid_from : {1u, 2u, 1000u}) {
+    ASSERT_EQ(replay(random.p, prices, w.fixed, found, rigid_from), end) << "seed " << seed;
+    ASSERT_EQ(found.start, expected.start) << "seed " << seed << ", rigid from " << rigid_from;
+    ASSERT_EQ(found.end, expected.end) << "seed " << seed << ", rigid from " << rigid_from;
+  }
   for (const std::uint32_t map_from : {1u, 3u, 1000u})
     ASSERT_EQ(makespan(random.p, prices, w.fixed, map_from), end) << "seed " << seed << ", maps from " << map_from;
   ASSERT_EQ(replay_shared(random.p, prices, unshared(random.p), w.shared, found), end) << "seed " << seed;
