@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/cost/nccl.h"
+#include "sim/cost/nccl_tables.h"
 
 namespace orrery {
 namespace {
@@ -16,7 +17,7 @@ TransferTime by_curve(const Curve& c, double multiplier, Kind kind, Bytes bytes,
 }
 
 TransferTime by_nccl(Kind kind, Bytes bytes, const GroupSignature& g, const Calibration& c, const Node& node) {
-  const NcclChoice choice = nccl_choice(nccl_topology(node, g), kind, bytes, c.nccl);
+  const NcclChoice choice = nccl_choice(nccl_topology(node, g), kind, bytes, nccl_tables(c.nccl));
   return {choice.latency, choice.transfer};
 }
 
@@ -56,9 +57,10 @@ TransferTime ring_over_nodes(Kind kind, Bytes bytes, const GroupSignature& g, co
 TransferTime tree_over_nodes(Bytes bytes, const GroupSignature& g, const Calibration& c, const Node& node) {
   const NcclTopology topology = nccl_topology(node, g);
   const double network = nic_share(g, node) * node.nics.bandwidth.v * c.network_efficiency;
+  const NcclTables& tables = nccl_tables(c.nccl);
   TransferTime best{{3600.0}, {}};
   for (const NcclProtocol p : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
-    const NcclChoice tree = nccl_time(topology, Kind::all_reduce, NcclAlgorithm::tree, p, bytes, c.nccl);
+    const NcclChoice tree = nccl_time(topology, Kind::all_reduce, NcclAlgorithm::tree, p, bytes, tables);
     const TransferTime t{tree.latency, {std::max(tree.transfer.v, 2.0 * number(bytes) / network)}};
     if (t.total() < best.total()) best = t;
   }

@@ -20,25 +20,36 @@ int steps(Kind kind, int ranks) {
   return kind == Kind::broadcast ? ranks : ranks - 1;
 }
 
+bool gathers(Kind kind) { return kind == Kind::all_gather || kind == Kind::reduce_scatter; }
+
+NcclArchitecture architecture(const NcclTopology& t, const NcclTables& tables) {
+  return std::min(t.architecture, tables.form.newest);
+}
+
 // The most that the LL protocol carries. Over several nodes NCCL's row is the CPU vendor, not the architecture.
 double ll_limit(const NcclTopology& t, const NcclTables& tables) {
-  const std::size_t row = t.nodes == 1 ? index(t.architecture) : t.amd_cpu ? 1 : 0;
+  const std::size_t row = t.nodes == 1 ? index(architecture(t, tables)) : t.amd_cpu ? 1 : 0;
   return tables.ll_max[row][column(t.nodes)];
 }
 
 double graph_rate(const NcclTopology& t, const NcclGraph& g) { return g.channels * (t.nodes <= 2 ? g.near : g.far); }
 
 double ring_rate(const NcclTopology& t, Kind kind, NcclProtocol p, const NcclTables& tables) {
+  const NcclForm& form = tables.form;
   const double bus = graph_rate(t, t.ring);
   double rate = bus;
-  if (p == NcclProtocol::ll) rate = std::min(ll_limit(t, tables), 0.5 * bus);
+  if (p == NcclProtocol::ll) {
+    const bool kept_more = t.nodes == 1 && kind != Kind::all_reduce;
+    rate = std::min(ll_limit(t, tables), (kept_more ? form.ring_ll_gather : form.ring_ll) * bus);
+  }
   if (p == NcclProtocol::ll128)
-    rate = std::min(0.92 * bus, t.ring.channels * tables.ring_ll128[index(t.architecture)][column(t.nodes)]);
+    rate = std::min((t.per_node == 1 ? form.ring_ll128_lone : 0.92) * bus,
+                    t.ring.channels * tables.ring_ll128[index(architecture(t, tables))][column(t.nodes)]);
   return rate * t.ranks() / steps(kind, t.ranks());
 }
 
 double tree_rate(const NcclTopology& t, NcclProtocol p, const NcclTables& tables) {
-  const std::size_t a = index(t.architecture), c = column(t.nodes);
+  const std::size_t a = index(architecture(t, tables)), c = column(t.nodes);
   double rate = std::min(0.92 * graph_rate(t, t.tree), t.tree.channels * tables.tree_channel[a][c]);
   if (p == NcclProtocol::ll) rate = std::min(rate / 3.8, ll_limit(t, tables));
   if (p == NcclProtocol::ll128) {
@@ -48,7 +59,7 @@ double tree_rate(const NcclTopology& t, NcclProtocol p, const NcclTables& tables
   return 0.5 * rate * (t.plain_tree ? 0.85 : 1.0);
 }
 
-double nvls_rate(const NcclTopology& t, Kind kind, bool tree, const NcclTables& tables) {
+double nvls_rate_by_efficiency(const NcclTopology& t, Kind kind, bool tree, const NcclTables& tables) {
   const double channels = t.nvls.channels;
   const bool reduces_and_gathers = kind == Kind::all_reduce;
   double near = t.nvls.near * tables.nvls_efficiency[index(t.architecture)] * (channels - 1) / channels;
@@ -58,16 +69,38 @@ double nvls_rate(const NcclTopology& t, Kind kind, bool tree, const NcclTables& 
   return channels * rate * (reduces_and_gathers ? static_cast<double>(t.ranks()) / steps(kind, t.ranks()) : 1.0);
 }
 
+double nvls_rate(const NcclTopology& t, Kind kind, bool tree, const NcclTables& tables) {
+  constexpr double kept = 5.0 / 6.0;
+  const double channels = t.nvls.channels, near = t.nvls.near, far = t.nvls.far;
+  switch (tables.form.multicast) {
+    case NcclMulticast::graph:
+      if (kind != Kind::all_reduce) return 0;
+      return graph_rate(t, t.nvls) * (tree ? 0.7 * t.nodes / (2.0 * (t.nodes - 1)) : kept);
+    case NcclMulticast::gathers:
+      if (gathers(kind)) return channels * std::min(near * (t.per_node - 1.0) / t.per_node, 0.9 * far);
+      [[fallthrough]];
+    case NcclMulticast::least:
+      return channels * std::min(near, tree && t.nodes > 2 ? far / 2 : far) * kept;
+    case NcclMulticast::efficiency: break;
+  }
+  return nvls_rate_by_efficiency(t, kind, tree, tables);
+}
+
 double ring_latency(const NcclTopology& t, Kind kind, NcclProtocol p, const NcclTables& tables) {
+  const NcclForm& form = tables.form;
   const std::size_t i = index(p);
   const double near = (t.pcie ? tables.pci : tables.nvlink)[1][i], base = tables.base[1][i];
-  const double far = tables.net[t.per_node == 1 ? 0 : 1][i];
+  const double far = tables.net[t.per_node == 1 && form.lone_as_tree ? 0 : 1][i];
   const int n = steps(kind, t.ranks());
   if (kind == Kind::broadcast) {
-    const double step = t.nodes == 1 ? near : tables.net[1][i];
+    // Where the channels change, Simple waits for a chunk at each step, as a tree does.
+    const std::size_t row = p == NcclProtocol::simple && !t.same_channels ? 0 : 1;
+    const double step = t.nodes > 1 ? tables.net[row][i] : (t.pcie ? tables.pci : tables.nvlink)[row][i];
     return base + (t.same_channels ? 1 : n) * step;
   }
-  const int crossings = (kind == Kind::all_reduce ? 2 : 1) * (t.nodes - 1);
+  const int crossings = kind != Kind::all_reduce || t.nodes == 1 ? t.nodes - 1
+                        : form.ring_counts_a_node_more           ? 2 * t.nodes
+                                                                 : 2 * (t.nodes - 1);
   const double overhead = t.nodes == 1 ? 0.0 : (t.amd_cpu ? 2.0 : 1.0) * (p == NcclProtocol::simple ? 3.0 : 1.0);
   return base + (n - crossings) * std::max(near, overhead) + crossings * far;
 }
@@ -78,9 +111,13 @@ double tree_latency(const NcclTopology& t, NcclProtocol p, const NcclTables& tab
   return tables.base[0][i] + 2 * ((t.per_node - 1) * near + floor_log2(t.nodes) * tables.net[0][i]);
 }
 
-double tree_correction(const NcclTables& tables, NcclProtocol p, Bytes bytes) {
+// Of a tree's rate by size.
+double correction(const NcclTopology& t, NcclAlgorithm a, NcclProtocol p, Bytes bytes, const NcclTables& tables) {
   const auto k = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(bytes.v) >> 6)) - 1;
-  return k >= 0 && k < 24 ? tables.tree_correction[index(p)][k] : 1.0;
+  const bool nvls_tree = a == NcclAlgorithm::nvls_tree && tables.form.nvls_tree_corrected &&
+                         t.architecture == NcclArchitecture::blackwell && !t.arm_cpu;
+  const int columns = a == NcclAlgorithm::tree ? 23 : nvls_tree ? 24 : 0;
+  return k >= 0 && k < columns ? tables.tree_correction[index(p)][k] : 1.0;
 }
 
 }  // namespace
@@ -95,12 +132,10 @@ std::string_view name(NcclProtocol p) {
   return names[static_cast<std::size_t>(p)];
 }
 
-NcclEstimate nccl_estimate(const NcclTopology& t, Kind kind, NcclAlgorithm a, NcclProtocol p, std::string_view version) {
-  const NcclTables& tables = nccl_tables(version);
-  const bool gathers = kind == Kind::all_gather || kind == Kind::reduce_scatter, reduces = kind == Kind::all_reduce;
-  const bool simple = p == NcclProtocol::simple;
+NcclEstimate nccl_estimate(const NcclTopology& t, Kind kind, NcclAlgorithm a, NcclProtocol p, const NcclTables& tables) {
+  const bool reduces = kind == Kind::all_reduce, simple = p == NcclProtocol::simple;
   double latency = 0, rate = 0;
-  if (t.pcie && p == NcclProtocol::ll128) return {};
+  if (p == NcclProtocol::ll128 && (t.pcie || t.architecture > tables.form.newest)) return {};
   switch (a) {
     case NcclAlgorithm::ring:
       latency = ring_latency(t, kind, p, tables);
@@ -112,30 +147,32 @@ NcclEstimate nccl_estimate(const NcclTopology& t, Kind kind, NcclAlgorithm a, Nc
       rate = tree_rate(t, p, tables);
       break;
     case NcclAlgorithm::nvls:
-      if (!simple || t.nvls.channels == 0 || t.nodes > 1 || !(gathers || reduces)) return {};
+      if (!simple || t.nvls.channels == 0 || t.nodes > 1 || !(gathers(kind) || reduces)) return {};
       latency = tables.nvls_near;
       rate = nvls_rate(t, kind, false, tables);
       break;
     case NcclAlgorithm::nvls_tree:
       if (!simple || t.nvls.channels == 0 || t.nodes == 1 || !reduces) return {};
-      latency = tables.nvls_near + 2 * floor_log2(t.nodes) * tables.nvls_tree_far;
+      latency = tables.nvls_near +
+                2 * (tables.form.nvls_tree_linear ? t.nodes - 1 : floor_log2(t.nodes)) * tables.nvls_tree_far;
       rate = nvls_rate(t, kind, true, tables);
       break;
     case NcclAlgorithm::pat:
-      if (!simple || t.per_node != 1 || t.nodes == 1 || !gathers) return {};
+      if (!simple || !tables.form.pat || t.per_node != 1 || t.nodes == 1 || !gathers(kind)) return {};
       latency = tables.pat_base + floor_log2(t.nodes) * tables.pat_far / tables.pat_log_divisor +
                 t.ranks() * tables.pat_rank;
       rate = 0.75 * graph_rate(t, t.ring);
       break;
   }
+  if (rate <= 0) return {};
   return {{latency * microsecond}, {rate * gigabyte}};
 }
 
 NcclChoice nccl_time(const NcclTopology& t, Kind kind, NcclAlgorithm a, NcclProtocol p, Bytes bytes,
-                     std::string_view version) {
-  NcclEstimate e = nccl_estimate(t, kind, a, p, version);
+                     const NcclTables& tables) {
+  NcclEstimate e = nccl_estimate(t, kind, a, p, tables);
   if (e.bandwidth.v <= 0) return {a, p, {}, {3600.0}};
-  if (a == NcclAlgorithm::tree) e.bandwidth.v *= tree_correction(nccl_tables(version), p, bytes);
+  e.bandwidth.v *= correction(t, a, p, bytes, tables);
   // A plateau of the ring over nodes, for all but the smallest buffers.
   if (a == NcclAlgorithm::ring && p == NcclProtocol::simple && t.nodes > 1 && kind == Kind::all_reduce &&
       bytes.v / (t.ring.channels * t.ranks()) >= 64)
@@ -143,11 +180,11 @@ NcclChoice nccl_time(const NcclTopology& t, Kind kind, NcclAlgorithm a, NcclProt
   return {a, p, e.latency, bytes / e.bandwidth};
 }
 
-NcclChoice nccl_choice(const NcclTopology& t, Kind kind, Bytes bytes, std::string_view version) {
+NcclChoice nccl_choice(const NcclTopology& t, Kind kind, Bytes bytes, const NcclTables& tables) {
   NcclChoice best{NcclAlgorithm::ring, NcclProtocol::simple, {}, {3600.0}};
   for (std::size_t a = 0; a < nccl_algorithms; ++a) {
     for (std::size_t p = 0; p < nccl_protocols; ++p) {
-      const NcclChoice c = nccl_time(t, kind, static_cast<NcclAlgorithm>(a), static_cast<NcclProtocol>(p), bytes, version);
+      const NcclChoice c = nccl_time(t, kind, static_cast<NcclAlgorithm>(a), static_cast<NcclProtocol>(p), bytes, tables);
       if (c.time() < best.time()) best = c;
     }
   }

@@ -2,7 +2,7 @@
 //   t = latency + bytes / bandwidth,  chosen: the least over the enabled (algorithm, protocol)
 // Ring: latency = base + (steps - far) * near_step + far * far_step, steps = 2(n-1) of an all-reduce, n-1 of a
 // gather or scatter; tree: base + 2 ((n/N - 1) near + log2(N) far); NVLS: constants; PAT: logarithmic gathers.
-// Own implementation of what NCCL's src/graph/tuning.cc (v2.28.9) computes; tables by version in nccl_tables.h.
+// Own implementation of what NCCL's src/graph/tuning.cc computes; constants and form by version in nccl_tables.h.
 // It exists to choose, and is known to be off in places: measured curves go first (collective.h).
 #pragma once
 #include <cstdint>
@@ -14,6 +14,8 @@
 #include "sim/program/program.h"
 
 namespace orrery {
+
+struct NcclTables;
 
 enum class NcclAlgorithm : std::uint8_t { tree, ring, nvls, nvls_tree, pat };
 enum class NcclProtocol : std::uint8_t { ll, ll128, simple };
@@ -30,7 +32,7 @@ struct NcclGraph {
 
 struct NcclTopology {
   NcclArchitecture architecture = NcclArchitecture::hopper;
-  bool amd_cpu = false;
+  bool amd_cpu = false, arm_cpu = false;
   bool pcie = false;                  // inside the node; else NVLink
   int nodes = 1, per_node = 8;
   NcclGraph ring, tree, nvls;         // nvls.channels 0: no multicast
@@ -39,7 +41,7 @@ struct NcclTopology {
   int ranks() const { return nodes * per_node; }
 };
 
-// The topology of a group, by rules that reproduce NCCL's search on 8-GPU nodes: inside a node, as many channels
+// The topology of a group, by rules that reproduce the search of v2.28.9 on 8-GPU nodes: inside a node, as many channels
 // of the architecture's rate as the NVLinks carry; between nodes, one channel at 96 % of each NIC's rate, or two
 // at half where the group has a part of the node's NICs. NVLS is chosen above 4 ranks a node.
 // The measurement behind the 4: all-reduce rates by number of GPUs, ml-engineering network README.
@@ -50,8 +52,8 @@ struct NcclEstimate {
   BytesPerSecond bandwidth{};         // 0: not available
 };
 
-// Of all_reduce, all_gather, reduce_scatter or broadcast; `version` is a name of nccl_tables.h.
-NcclEstimate nccl_estimate(const NcclTopology&, Kind, NcclAlgorithm, NcclProtocol, std::string_view version);
+// Of all_reduce, all_gather, reduce_scatter or broadcast.
+NcclEstimate nccl_estimate(const NcclTopology&, Kind, NcclAlgorithm, NcclProtocol, const NcclTables&);
 
 struct NcclChoice {
   NcclAlgorithm algorithm = NcclAlgorithm::ring;
@@ -61,7 +63,7 @@ struct NcclChoice {
 };
 // One algorithm and protocol for a buffer, with NCCL's corrections by size; a transfer of 0 bandwidth is not available
 // and costs an hour. bytes: the whole buffer (an all-gather: what every rank ends with).
-NcclChoice nccl_time(const NcclTopology&, Kind, NcclAlgorithm, NcclProtocol, Bytes, std::string_view version);
-NcclChoice nccl_choice(const NcclTopology&, Kind, Bytes, std::string_view version);
+NcclChoice nccl_time(const NcclTopology&, Kind, NcclAlgorithm, NcclProtocol, Bytes, const NcclTables&);
+NcclChoice nccl_choice(const NcclTopology&, Kind, Bytes, const NcclTables&);
 
 }  // namespace orrery

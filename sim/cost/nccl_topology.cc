@@ -59,6 +59,7 @@ NcclTopology nccl_topology(const Node& node, const GroupSignature& group) {
   NcclTopology t;
   t.architecture = architecture(node.device.architecture);
   t.amd_cpu = node.cpu == CpuVendor::amd;
+  t.arm_cpu = node.cpu == CpuVendor::arm;
   t.pcie = node.intra.kind == IntraKind::pcie;
   t.nodes = static_cast<int>(group.nodes);
   t.per_node = static_cast<int>(group.per_node);
