@@ -52,7 +52,8 @@ int urgency(Stream s) {
 
 }  // namespace
 
-Device::Device(std::uint32_t number) : number_(static_cast<int>(number)) {
+// What is made here is destroyed if something later fails: the object itself is whole before.
+Device::Device(std::uint32_t number) : Device(Number{static_cast<int>(number)}) {
   if (const int count = count_gpus(); number_ >= count)
     throw DeviceError("rank " + std::to_string(number) + " of this machine has no GPU: there " +
                       (count == 1 ? "is 1" : "are " + std::to_string(count)) +

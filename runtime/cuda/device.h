@@ -37,6 +37,10 @@ class Device {
   void* allocate_host(std::size_t bytes);  // pinned
 
  private:
+  struct Number {
+    int value;
+  };
+  explicit Device(Number n) : number_(n.value) {}
   int number_;
   GpuProperties properties_;
   std::array<cudaStream_t, stream_count> streams_{};

@@ -15,8 +15,11 @@ Events::~Events() {
 void Events::create(std::uint32_t n) {
   events_.reserve(n);
   check(cudaEventCreateWithFlags(&origin_, cudaEventDefault), "an event");
-  while (events_.size() < n)
-    check(cudaEventCreateWithFlags(&events_.emplace_back(), cudaEventDefault), "an event");
+  while (events_.size() < n) {
+    cudaEvent_t made = nullptr;
+    check(cudaEventCreateWithFlags(&made, cudaEventDefault), "an event");
+    events_.push_back(made);
+  }
 }
 
 void Events::start(cudaStream_t stream) {

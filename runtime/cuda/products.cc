@@ -31,6 +31,10 @@ struct LayoutDeleter {
   void operator()(cublasLtMatrixLayout_t l) const { cublasLtMatrixLayoutDestroy(l); }
 };
 using Layout = std::unique_ptr<cublasLtMatrixLayoutOpaque_t, LayoutDeleter>;
+struct PreferenceDeleter {
+  void operator()(cublasLtMatmulPreference_t p) const { cublasLtMatmulPreferenceDestroy(p); }
+};
+using Preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t, PreferenceDeleter>;
 
 // Of a row-major matrix of `rows` x `columns` as stored: to cuBLASLt, which counts down columns, its
 // transpose.
@@ -134,10 +138,11 @@ Products::Prepared& Products::prepared(const Product& p, DType bias) {
   made->b = layout(p.a, p.m, p.k, p.batch);
   made->out = layout(p.m, p.n, p.out_type, p.out_stride, p.out_batch, p.batch);
 
-  cublasLtMatmulPreference_t preference = nullptr;
-  check(cublasLtMatmulPreferenceCreate(&preference), "a preference");
+  cublasLtMatmulPreference_t created = nullptr;
+  check(cublasLtMatmulPreferenceCreate(&created), "a preference");
+  const Preference preference(created);
   const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t what, const auto& value) {
-    check(cublasLtMatmulPreferenceSetAttribute(preference, what, &value, sizeof value), "a preference");
+    check(cublasLtMatmulPreferenceSetAttribute(preference.get(), what, &value, sizeof value), "a preference");
   };
   prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.b_alignment);
@@ -146,11 +151,10 @@ Products::Prepared& Products::prepared(const Product& p, DType bias) {
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.out_alignment);
   cublasLtMatmulHeuristicResult_t best{};
   int algorithms = 0;
-  const cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(library_, made->description, made->a.get(), made->b.get(),
-                                     made->out.get(), made->out.get(), preference, 1, &best, &algorithms);
-  cublasLtMatmulPreferenceDestroy(preference);
-  check(status, "no algorithm for a product");
+  check(cublasLtMatmulAlgoGetHeuristic(library_, made->description, made->a.get(), made->b.get(),
+                                       made->out.get(), made->out.get(), preference.get(), 1, &best,
+                                       &algorithms),
+        "no algorithm for a product");
   if (algorithms == 0) check(CUBLAS_STATUS_NOT_SUPPORTED, "no algorithm for a product");
   made->algorithm = best.algo;
   made->workspace = best.workspaceSize;

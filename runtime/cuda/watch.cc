@@ -29,24 +29,24 @@ Watch::~Watch() {
   for (cudaEvent_t e : free_) cudaEventDestroy(e);
 }
 
-cudaEvent_t Watch::event() {
-  cudaEvent_t out = nullptr;
-  if (free_.empty()) {
-    check(cudaEventCreateWithFlags(&out, cudaEventDisableTiming), "an event");
-    return out;
+void Watch::add_events() {
+  for (int i = 0; i < 2; ++i) {
+    cudaEvent_t made = nullptr;
+    check(cudaEventCreateWithFlags(&made, cudaEventDisableTiming), "an event");
+    free_.push_back(made);
   }
-  out = free_.back();
-  free_.pop_back();
-  return out;
 }
 
 void Watch::begins(const Communication& what, cudaStream_t stream) {
   if (!job_) return;
   const std::lock_guard lock(mutex_);
+  if (free_.size() < 2) add_events();
   Pending& p = pending_.emplace_back();
   p.what = what;
-  p.begun = event();
-  p.ended = event();
+  for (cudaEvent_t* e : {&p.begun, &p.ended}) {
+    *e = free_.back();
+    free_.pop_back();
+  }
   check(cudaEventRecord(p.begun, stream), "recording an event");
 }
 

@@ -42,7 +42,7 @@ class Watch {
   void look();
   void look_at_oldest();
   void waits_no_more();
-  cudaEvent_t event();
+  void add_events();  // to free_, for one communication
 
   const Device& device_;
   Communicators& communicators_;
