@@ -105,13 +105,31 @@ void CudaBackend::stop_if_asked() const {
   if (const std::string reason = job_->stopped(); !reason.empty()) throw DeviceError(reason);
 }
 
+// A rank that fails tells the job why before it closes its communicators: its peers would else say first that
+// it has gone.
+template <class Function>
+void CudaBackend::or_stop(const Function& function) {
+  try {
+    function();
+  } catch (const std::exception& e) {
+    if (job_ && job_->stopped().empty()) job_->stop(e.what());
+    throw;
+  }
+}
+
 void* CudaBackend::allocate(Bytes bytes, Memory memory) {
   const auto size = static_cast<std::size_t>(bytes.v);
-  return memory == Memory::device ? device_.allocate(size) : device_.allocate_host(size);
+  void* out = nullptr;
+  or_stop([&] { out = memory == Memory::device ? device_.allocate(size) : device_.allocate_host(size); });
+  return out;
 }
 
 void CudaBackend::open_groups(std::span<const GroupMembers> groups, std::span<const std::uint32_t> ids) {
-  communicators_.open(groups, ids);
+  or_stop([&] { communicators_.open(groups, ids); });
+}
+
+void CudaBackend::create_events(std::uint32_t n) {
+  or_stop([&] { events_.create(n); });
 }
 
 CudaBackend::Lane& CudaBackend::lane(Stream stream) {
@@ -165,7 +183,7 @@ void CudaBackend::put(Call c) {
   if (graphs_wanted_)
     calls_.push_back(std::move(c));
   else
-    carry_out(c);
+    or_stop([&] { carry_out(c); });
 }
 
 void CudaBackend::carry_out(const Call& c) {
@@ -249,6 +267,10 @@ void CudaBackend::copy_now(const Call& c) {
 }
 
 void CudaBackend::synchronize() {
+  or_stop([&] { wait_for_all(); });
+}
+
+void CudaBackend::wait_for_all() {
   try {
     if (const StepGraph* g = graphs_.find(calls_, [this](const Calls& c) { return capture(c); }))
       launch(*g);
@@ -272,9 +294,11 @@ void CudaBackend::synchronize() {
 }
 
 void CudaBackend::synchronize(EventIndex event) {
-  carry_out_all();
-  events_.synchronize(event);
-  stop_if_asked();
+  or_stop([&] {
+    carry_out_all();
+    events_.synchronize(event);
+    stop_if_asked();
+  });
 }
 
 }  // namespace orrery::cuda

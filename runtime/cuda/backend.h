@@ -25,7 +25,7 @@ class CudaBackend final : public Backend {
   BackendProperties properties() const override;
   void* allocate(Bytes, Memory) override;
   void open_groups(std::span<const GroupMembers>, std::span<const std::uint32_t> ids) override;
-  void create_events(std::uint32_t n) override { events_.create(n); }
+  void create_events(std::uint32_t n) override;
   void launch(const Kernel&, Stream) override;
   void communicate(const Communication&, Stream) override;
   void copy(void* to, const void* from, Bytes, Stream) override;
@@ -50,12 +50,15 @@ class CudaBackend final : public Backend {
   void put(Call);
   void carry_out(const Call&);
   void carry_out_all();
+  void wait_for_all();
   void launch_now(const Kernel&, Stream);
   void communicate_now(const Communication&, Stream);
   void copy_now(const Call&);
   std::unique_ptr<StepGraph> capture(const Calls&);
   void launch(const StepGraph&);
   [[noreturn]] void fail(const std::exception&, std::string_view what);
+  template <class Function>
+  void or_stop(const Function&);
   void stop_if_asked() const;
 
   const std::uint32_t rank_;

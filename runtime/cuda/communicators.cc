@@ -240,8 +240,13 @@ void Communicators::run(const Communication& c, cudaStream_t stream) {
     const std::lock_guard lock(mutex_);
     if (aborted_) throw DeviceError(job_->stopped());
     if (const ncclResult_t r = ncclGroupStart(); r != ncclSuccess) fail(r, g.comm, describe(c));
-    for (const Transfer& t : c.transfers)
-      if (t.count > 0) queue(g, c, t, stream);
+    try {
+      for (const Transfer& t : c.transfers)
+        if (t.count > 0) queue(g, c, t, stream);
+    } catch (...) {
+      ncclGroupEnd();  // else all later ones of this thread were part of it
+      throw;
+    }
     result = ncclGroupEnd();
   }
   settle(g, result, describe(c));
