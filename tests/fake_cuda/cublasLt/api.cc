@@ -37,8 +37,13 @@ constexpr std::uint64_t algorithm_mark = 0x6f72726572790001ULL, workspace_wanted
 
 cublasStatus_t refused(cublasStatus_t status, const std::string& what) {
   std::fprintf(stderr, "fake cublasLt: %s: %s\n", cublasLtGetStatusString(status), what.c_str());
+  orrery_fake_mistake(what.c_str());
   return status;
 }
+
+// Of objects that the program holds.
+constexpr const char *handles = "cuBLASLt handles", *products = "descriptions of products",
+                     *layouts = "layouts of matrices", *preferences = "preferences of products";
 
 Description& of(cublasLtMatmulDesc_t d) { return *reinterpret_cast<Description*>(d); }
 MatrixShape& of(cublasLtMatrixLayout_t l) { return *reinterpret_cast<MatrixShape*>(l); }
@@ -129,10 +134,13 @@ bool overlap(const std::byte* x, std::size_t x_bytes, const std::byte* y, std::s
 extern "C" {
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   *handle = reinterpret_cast<cublasLtHandle_t>(new int(0));
+  orrery_fake_made(*handle, handles);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+  if (orrery_fake_gone(handle, handles) == 0) return refused(CUBLAS_STATUS_INVALID_VALUE, "no handle");
   delete reinterpret_cast<int*>(handle);
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -153,18 +161,22 @@ const char* cublasLtGetStatusString(cublasStatus_t status) {
 
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* d, cublasComputeType_t compute,
                                         cudaDataType_t scale) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   if (compute != CUBLAS_COMPUTE_32F || scale != CUDA_R_32F)
     return refused(CUBLAS_STATUS_NOT_SUPPORTED, "a compute or scale type other than fp32");
   *d = reinterpret_cast<cublasLtMatmulDesc_t>(new Description);
+  orrery_fake_made(*d, products);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t d) {
+  if (orrery_fake_gone(d, products) == 0) return refused(CUBLAS_STATUS_INVALID_VALUE, "destroyed before");
   delete &of(d);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
                                               cublasLtMatmulDescAttributes_t attribute, const void* value,
                                               std::size_t bytes) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   std::int32_t number = 0;
   if (attribute == CUBLASLT_MATMUL_DESC_BIAS_POINTER)
     return read(of(d).bias_pointer, value, bytes) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
@@ -193,6 +205,7 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
 
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* l, cudaDataType type, std::uint64_t rows,
                                           std::uint64_t columns, std::int64_t leading) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   MatrixShape shape;
   if (!element_of(type, shape.type))
     return refused(CUBLAS_STATUS_NOT_SUPPORTED, "element type " + std::to_string(type));
@@ -200,15 +213,18 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* l, cudaDataTyp
   shape.columns = static_cast<std::int64_t>(columns);
   shape.leading = leading;
   *l = reinterpret_cast<cublasLtMatrixLayout_t>(new MatrixShape(shape));
+  orrery_fake_made(*l, layouts);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t l) {
+  if (orrery_fake_gone(l, layouts) == 0) return refused(CUBLAS_STATUS_INVALID_VALUE, "destroyed before");
   delete &of(l);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t l,
                                                 cublasLtMatrixLayoutAttribute_t attribute, const void* value,
                                                 std::size_t bytes) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   MatrixShape& shape = of(l);
   std::int32_t order = 0;
   switch (attribute) {
@@ -228,16 +244,20 @@ cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t l,
 }
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* p) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   *p = reinterpret_cast<cublasLtMatmulPreference_t>(new Preference);
+  orrery_fake_made(*p, preferences);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t p) {
+  if (orrery_fake_gone(p, preferences) == 0) return refused(CUBLAS_STATUS_INVALID_VALUE, "destroyed before");
   delete &of(p);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p,
                                                     cublasLtMatmulPreferenceAttributes_t attribute,
                                                     const void* value, std::size_t bytes) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   const auto set = [&](auto& target) {
     return read(target, value, bytes) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
   };
@@ -263,6 +283,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t out,
                                               cublasLtMatmulPreference_t preference, int wanted,
                                               cublasLtMatmulHeuristicResult_t* results, int* found) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   *found = 0;
   if (wanted < 1) return CUBLAS_STATUS_INVALID_VALUE;
   const Product p = product_of(of(d), of(a), of(b), of(c), of(out));
@@ -292,6 +313,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const vo
                               const void* beta, const void* c, cublasLtMatrixLayout_t c_layout, void* out,
                               cublasLtMatrixLayout_t out_layout, const cublasLtMatmulAlgo_t* algo,
                               void* workspace, std::size_t workspace_bytes, cudaStream_t stream) {
+  if (orrery_fake_must_fail(__func__) != 0) return CUBLAS_STATUS_EXECUTION_FAILED;
   Product p = product_of(of(d), of(a_layout), of(b_layout), of(c_layout), of(out_layout));
   std::memcpy(&p.alpha, alpha, sizeof p.alpha);
   std::memcpy(&p.beta, beta, sizeof p.beta);

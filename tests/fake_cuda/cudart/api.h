@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "tests/fake_cuda/cudart/audit.h"
 #include "tests/fake_cuda/cudart/device.h"
 
 namespace orrery::fake {
@@ -18,6 +19,10 @@ enum class Where : std::uint8_t { device, pinned, pageable, invalid };
 // Where the bytes lie; `host` is where the fakes find them. Invalid: an address of a device, but not of one
 // allocation of the current one.
 Where locate(const void* address, std::size_t bytes, std::byte*& host);
+
+// In a function that can fail: it does where a test asked for that.
+#define ORRERY_FAKE_MAY_FAIL \
+  if (must_fail(__func__)) return noted(cudaErrorUnknown)
 
 // f(device, stream) for a stream of the current device that `handle` names.
 template <class F>

@@ -26,6 +26,8 @@ constexpr ErrorName error_names[] = {
     ORRERY_ERROR(cudaErrorMemoryAllocation, "out of memory"),
     ORRERY_ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
     ORRERY_ERROR(cudaErrorInvalidDevice, "invalid device ordinal"),
+    ORRERY_ERROR(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version"),
+    ORRERY_ERROR(cudaErrorUnknown, "unknown error"),
     ORRERY_ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected"),
     ORRERY_ERROR(cudaErrorInvalidDeviceFunction, "invalid device function"),
     ORRERY_ERROR(cudaErrorInvalidPtx, "a PTX JIT compilation failed"),
@@ -66,6 +68,7 @@ cudaError_t noted(cudaError_t error) {
 
 cudaError_t refused(cudaError_t error, const std::string& what) {
   std::fprintf(stderr, "fake cuda: %s: %s\n", cudaGetErrorName(error), what.c_str());
+  mistake(what);
   return noted(error);
 }
 
@@ -88,10 +91,14 @@ using namespace orrery::fake;
 extern "C" {
 
 cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 0;
+  ORRERY_FAKE_MAY_FAIL;
+  if (settings().driver / 1000 < CUDART_VERSION / 1000) return noted(cudaErrorInsufficientDriver);
   *count = settings().devices;
   return noted(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
 cudaError_t cudaSetDevice(int device) {
+  ORRERY_FAKE_MAY_FAIL;
   return noted(Device::select(device) ? cudaSuccess : cudaErrorInvalidDevice);
 }
 cudaError_t cudaGetDevice(int* device) {
@@ -99,12 +106,16 @@ cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
+  *version = settings().driver;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = CUDART_VERSION;
   return cudaSuccess;
 }
-cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
+  ORRERY_FAKE_MAY_FAIL;
   if (device < 0 || device >= settings().devices) return noted(cudaErrorInvalidDevice);
   std::memset(p, 0, sizeof *p);
   std::snprintf(p->name, sizeof p->name, "fake GPU (PTX interpreter)");
@@ -179,6 +190,7 @@ void orrery_fake_fail(int device, cudaError_t error, const char* message) {
 void orrery_fake_stuck_streams(int device, char* text, std::size_t size) {
   std::snprintf(text, size, "%s", Device::of(device).stuck_streams().c_str());
 }
+unsigned orrery_fake_architecture() { return LoadedProgram::architecture(); }
 std::uint64_t orrery_fake_timeout_ms() { return settings().timeout_ms; }
 
 }  // extern "C"

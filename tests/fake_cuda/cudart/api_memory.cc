@@ -79,10 +79,13 @@ extern "C" {
 
 cudaError_t cudaMalloc(void** address, std::size_t bytes) {
   *address = nullptr;
+  ORRERY_FAKE_MAY_FAIL;
   if (const cudaError_t error = may_allocate("cudaMalloc"); error != cudaSuccess) return error;
   if (bytes == 0) return cudaSuccess;
   *address = Device::current().memory().allocate(bytes);
-  return noted(*address != nullptr ? cudaSuccess : cudaErrorMemoryAllocation);
+  if (*address == nullptr) return noted(cudaErrorMemoryAllocation);
+  made(*address, "allocations of device memory");
+  return cudaSuccess;
 }
 
 cudaError_t cudaFree(void* address) {
@@ -92,12 +95,17 @@ cudaError_t cudaFree(void* address) {
   device.synchronize();
   if (!device.memory().free(address))
     return refused(cudaErrorInvalidValue, "cudaFree of what is no allocation of this device");
+  gone(address, "allocations of device memory");
   return sticking();
 }
 
 cudaError_t cudaMallocHost(void** address, std::size_t bytes) {
+  *address = nullptr;
+  ORRERY_FAKE_MAY_FAIL;
   *address = PinnedMemory::instance().allocate(bytes);
-  return noted(*address != nullptr ? cudaSuccess : cudaErrorMemoryAllocation);
+  if (*address == nullptr) return noted(cudaErrorMemoryAllocation);
+  made(*address, "allocations of pinned memory");
+  return cudaSuccess;
 }
 
 cudaError_t cudaFreeHost(void* address) {
@@ -105,11 +113,13 @@ cudaError_t cudaFreeHost(void* address) {
   Device::current().synchronize();
   if (!PinnedMemory::instance().free(address))
     return refused(cudaErrorInvalidValue, "cudaFreeHost of what is no pinned allocation");
+  gone(address, "allocations of pinned memory");
   return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  ORRERY_FAKE_MAY_FAIL;
   Copy copy;
   if (bytes == 0) return sticking();
   if (const cudaError_t error = prepare(to, from, bytes, kind, copy); error != cudaSuccess) return error;
@@ -117,6 +127,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  ORRERY_FAKE_MAY_FAIL;
   Copy copy;
   if (bytes == 0) return sticking();
   if (const cudaError_t error = prepare(to, from, bytes, kind, copy); error != cudaSuccess) return error;
@@ -124,6 +135,7 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
 }
 
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t handle) {
+  ORRERY_FAKE_MAY_FAIL;
   if (const cudaError_t error = sticking(); error != cudaSuccess || bytes == 0) return error;
   std::byte* host = nullptr;
   const Where where = locate(to, bytes, host);

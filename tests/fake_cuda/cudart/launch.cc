@@ -91,6 +91,7 @@ void interpret(Device& device, const ptx::Kernel& kernel, const Configuration& c
 }
 
 cudaError_t launch(const void* function, const Configuration& c, void** arguments) {
+  if (must_fail("cudaLaunchKernel")) return noted(cudaErrorUnknown);
   return with_stream(c.stream, [&](Device& device, cudaStream_t stream) {
     const RegisteredFunction* registered = Program::instance().function(function);
     if (registered == nullptr) return refused(cudaErrorInvalidDeviceFunction, "the kernel is not registered");
@@ -161,6 +162,7 @@ cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void**
 }
 
 cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value) {
+  ORRERY_FAKE_MAY_FAIL;
   if (Program::instance().function(function) == nullptr) return noted(cudaErrorInvalidDeviceFunction);
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
     return refused(cudaErrorNotSupported, "this attribute of a kernel is not supported");

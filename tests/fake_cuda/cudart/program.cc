@@ -1,6 +1,7 @@
 #include "tests/fake_cuda/cudart/program.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -30,6 +31,8 @@ struct EntryHeader {
 };
 constexpr std::uint32_t wrapper_magic = 0x466243b1, image_magic = 0xba55ed50;
 constexpr std::uint16_t ptx_kind = 1;
+
+std::atomic<unsigned> last_architecture{0};
 
 template <class T>
 T read(const std::byte* at) {
@@ -87,6 +90,8 @@ const RegisteredFunction* Program::function(const void* host) const {
   return found != functions_.end() ? &found->second : nullptr;
 }
 
+unsigned LoadedProgram::architecture() { return last_architecture; }
+
 // The newest PTX that the device can run.
 LoadedProgram::LoadedModule& LoadedProgram::module(const FatBinary& binary) {
   if (const auto found = modules_.find(&binary); found != modules_.end()) return found->second;
@@ -96,6 +101,7 @@ LoadedProgram::LoadedModule& LoadedProgram::module(const FatBinary& binary) {
                            std::to_string(settings().capability) +
                            " or older: compile with --no-compress and code=compute_..");
   LoadedModule loaded;
+  last_architecture = std::prev(after)->first;
   loaded.module = ptx::parse(std::prev(after)->second);
   loaded.places = ptx::shared_places(loaded.module);
   for (const ptx::Variable& v : loaded.module.variables) {

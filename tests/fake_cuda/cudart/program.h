@@ -46,6 +46,7 @@ class LoadedProgram {
  public:
   explicit LoadedProgram(DeviceMemory& memory) : memory_(memory) {}
   const ptx::Kernel& kernel(const RegisteredFunction&);
+  static unsigned architecture();  // of the PTX that was last loaded, by any device; 0: none was
 
  private:
   struct LoadedModule {

@@ -22,6 +22,7 @@ std::uint64_t read(const char* name, std::uint64_t otherwise) {
 Settings from_environment() {
   Settings s;
   s.devices = static_cast<int>(read("DEVICES", static_cast<std::uint64_t>(s.devices)));
+  s.driver = static_cast<int>(read("DRIVER", static_cast<std::uint64_t>(s.driver)));
   s.memory = read("MEMORY", s.memory);
   s.seed = read("SEED", s.seed);
   s.delay_us = read("DELAY_US", s.delay_us);

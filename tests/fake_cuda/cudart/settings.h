@@ -1,12 +1,15 @@
 // What the environment asks of the fakes, read once; docs/fake-cuda.md explains each. All names begin with
 // FAKE_CUDA_.
 #pragma once
+#include <cuda_runtime_api.h>
+
 #include <cstdint>
 
 namespace orrery::fake {
 
 struct Settings {
   int devices = 8;                    // FAKE_CUDA_DEVICES
+  int driver = CUDART_VERSION;        // FAKE_CUDA_DRIVER: the CUDA it is for, 12040 of 12.4; 0: there is none
   std::uint64_t memory = 4ULL << 30;  // FAKE_CUDA_MEMORY: bytes of a device
   std::uint64_t seed = 0;             // FAKE_CUDA_SEED: of random delays before operations; 0: none
   std::uint64_t delay_us = 2000;      // FAKE_CUDA_DELAY_US: the longest of them

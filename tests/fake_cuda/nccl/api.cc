@@ -21,9 +21,13 @@ thread_local std::string last_error;
 ncclResult_t refused(ncclResult_t result, const std::string& what) {
   last_error = what;
   std::fprintf(stderr, "fake nccl: %s: %s\n", ncclGetErrorString(result), what.c_str());
+  orrery_fake_mistake(what.c_str());
   return result;
 }
 
+constexpr const char *communicators = "communicators", *no_communicator = "no communicator, or closed before";
+
+bool is_open(ncclComm_t comm) { return orrery_fake_held(comm, communicators) != 0; }
 Handle& of(ncclComm_t comm) { return *reinterpret_cast<Handle*>(comm); }
 
 struct Queued {
@@ -89,7 +93,7 @@ struct Buffers {
 
 // Checks and translates the buffers, then queues.
 ncclResult_t call(Call c, const Buffers& b, ncclComm_t comm, cudaStream_t stream) {
-  if (comm == nullptr) return refused(ncclInvalidArgument, text_of(c) + ": no communicator");
+  if (!is_open(comm)) return refused(ncclInvalidArgument, text_of(c) + ": no communicator");
   if (!is_known(c.type) || !is_known(c.reduction))
     return refused(ncclInvalidArgument, text_of(c) + ": this type or reduction is not supported");
   const int ranks = of(comm).communicator->ranks();
@@ -115,10 +119,10 @@ ncclResult_t call(Call c, const Buffers& b, ncclComm_t comm, cudaStream_t stream
 }
 
 std::size_t all(ncclComm_t comm, std::size_t count) {
-  return comm == nullptr ? count : count * static_cast<std::size_t>(of(comm).communicator->ranks());
+  return !is_open(comm) ? count : count * static_cast<std::size_t>(of(comm).communicator->ranks());
 }
 std::size_t own(ncclComm_t comm, std::size_t count) {
-  return comm == nullptr ? 0 : count * static_cast<std::size_t>(of(comm).communicator->rank());
+  return !is_open(comm) ? 0 : count * static_cast<std::size_t>(of(comm).communicator->rank());
 }
 
 }  // namespace
@@ -126,6 +130,7 @@ std::size_t own(ncclComm_t comm, std::size_t count) {
 extern "C" {
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   static std::atomic<unsigned> made{0};
   std::memset(id, 0, sizeof *id);
   const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
@@ -137,6 +142,7 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
 ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id, int rank,
                                     ncclConfig_t* config) {
   *comm = nullptr;
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   if (ranks < 1 || ranks > static_cast<int>(most_ranks) || rank < 0 || rank >= ranks)
     return refused(ncclInvalidArgument, "rank " + std::to_string(rank) + " of " + std::to_string(ranks));
   int device = 0;
@@ -151,21 +157,26 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id
   Communicator& communicator = *handle->communicator;
   if (const std::string wrong = communicator.join(); !wrong.empty()) return refused(ncclInvalidUsage, wrong);
   *comm = reinterpret_cast<ncclComm_t>(handle.release());
+  orrery_fake_made(*comm, communicators);
   if (config == nullptr || config->blocking != 0) communicator.wait_for_all();
   const ncclResult_t state = communicator.state();
   if (state == ncclRemoteError) last_error = communicator.failure();
   return state;
 }
 
+// The handle stays, so that no other gets its address.
 ncclResult_t ncclCommDestroy(ncclComm_t comm) {
-  delete &of(comm);
+  if (orrery_fake_gone(comm, communicators) == 0) return refused(ncclInvalidArgument, no_communicator);
+  of(comm).communicator.reset();
   return ncclSuccess;
 }
 ncclResult_t ncclCommAbort(ncclComm_t comm) {
+  if (!is_open(comm)) return refused(ncclInvalidArgument, no_communicator);
   of(comm).communicator->abort();
   return ncclCommDestroy(comm);
 }
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* result) {
+  if (!is_open(comm)) return refused(ncclInvalidArgument, no_communicator);
   *result = of(comm).communicator->state();
   return ncclSuccess;
 }
@@ -178,6 +189,8 @@ const char* ncclGetErrorString(ncclResult_t result) {
       return "unhandled cuda error";
     case ncclSystemError:
       return "unhandled system error";
+    case ncclInternalError:
+      return "internal error";
     case ncclInvalidArgument:
       return "invalid argument";
     case ncclInvalidUsage:
@@ -191,7 +204,7 @@ const char* ncclGetErrorString(ncclResult_t result) {
   }
 }
 const char* ncclGetLastError(ncclComm_t comm) {
-  if (comm != nullptr)
+  if (is_open(comm))
     if (const std::string failure = of(comm).communicator->failure(); !failure.empty()) last_error = failure;
   return last_error.c_str();
 }
@@ -213,32 +226,38 @@ ncclResult_t ncclGroupEnd() {
 
 ncclResult_t ncclAllReduce(const void* from, void* to, std::size_t count, ncclDataType_t type,
                            ncclRedOp_t reduction, ncclComm_t comm, cudaStream_t stream) {
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   return call({CallKind::all_reduce, nullptr, nullptr, count, type, reduction, -1},
               {from, count, to, count, 0, 0}, comm, stream);
 }
 ncclResult_t ncclAllGather(const void* from, void* to, std::size_t count, ncclDataType_t type,
                            ncclComm_t comm, cudaStream_t stream) {
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   return call({CallKind::all_gather, nullptr, nullptr, count, type, ncclSum, -1},
               {from, count, to, all(comm, count), 0, own(comm, count)}, comm, stream);
 }
 ncclResult_t ncclReduceScatter(const void* from, void* to, std::size_t count, ncclDataType_t type,
                                ncclRedOp_t reduction, ncclComm_t comm, cudaStream_t stream) {
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   return call({CallKind::reduce_scatter, nullptr, nullptr, count, type, reduction, -1},
               {from, all(comm, count), to, count, own(comm, count), 0}, comm, stream);
 }
 ncclResult_t ncclBroadcast(const void* from, void* to, std::size_t count, ncclDataType_t type, int root,
                            ncclComm_t comm, cudaStream_t stream) {
-  const bool sends = comm != nullptr && of(comm).communicator->rank() == root;  // others' source is not used
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
+  const bool sends = is_open(comm) && of(comm).communicator->rank() == root;  // others' source is not used
   return call({CallKind::broadcast, nullptr, nullptr, count, type, ncclSum, root},
               {from, sends ? count : 0, to, count, 0, 0}, comm, stream);
 }
 ncclResult_t ncclSend(const void* from, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
                       cudaStream_t stream) {
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   return call({CallKind::send, nullptr, nullptr, count, type, ncclSum, peer}, {from, count, nullptr, 0, 0, 0},
               comm, stream);
 }
 ncclResult_t ncclRecv(void* to, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
                       cudaStream_t stream) {
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   return call({CallKind::receive, nullptr, nullptr, count, type, ncclSum, peer},
               {nullptr, 0, to, count, 0, 0}, comm, stream);
 }

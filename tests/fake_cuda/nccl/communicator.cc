@@ -144,6 +144,7 @@ bool Communicator::wait(const std::function<bool()>& condition, const std::strin
 }
 
 void Communicator::run(const std::vector<Call>& calls) {
+  if (aborted_) return;  // others learn nothing of what was queued behind
   std::vector<Call> sent;
   bool well = true;
   for (const Call& c : calls) {

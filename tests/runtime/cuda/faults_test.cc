@@ -41,7 +41,7 @@ TEST(CudaFaults, AMissingPlugInIsNamed) {
 
 TEST(CudaFaults, ARankWithoutAGpuOfItsOwnIsTold) {
   try {
-    load_backend(ORRERY_CUDA_PLUG_IN, {0, 1, 1000, nullptr});
+    load_backend(testing::cuda_plug_in(), {0, 1, 1000, nullptr});
     FAIL();
   } catch (const DeviceError& e) {
     EXPECT_TRUE(says(
@@ -66,6 +66,71 @@ TEST(CudaFaults, AMeetingOutOfOrderIsNamed) {
   });
   for (const std::string& e : errors)
     EXPECT_EQ(e, "rank 1, all_reduce 2 of group 5 (of gradients): out of order, 1 is next in this group");
+}
+
+// Adds far beyond an allocation. In a process of its own: what fails on a GPU sticks to it.
+void add_beyond(Backend& backend, std::uint32_t) {
+  void* const x = backend.allocate({4000}, Memory::device);
+  Kernel add{.name = KernelName::add};
+  add.in[0] = add.out[0] = {x, DType::fp32, 1, 1'000'000};
+  backend.launch(add, Stream::tensor);
+  backend.synchronize();
+}
+
+TEST(CudaFaults, AKernelThatFailsIsReported) {
+  const std::string what = "an illegal memory access was encountered (cudaErrorIllegalAddress)";
+  EXPECT_EQ(
+      testing::play_on_cuda(1, Sharing::processes, add_beyond)[0],
+      "rank 0, something that was queued (ORRERY_CUDA_WAIT=1 finds what): waiting for the step's end: " +
+          what);
+  setenv("ORRERY_CUDA_WAIT", "1", 1);
+  EXPECT_EQ(testing::play_on_cuda(1, Sharing::processes, add_beyond)[0],
+            "rank 0, kernel add: its launch: " + what);
+  unsetenv("ORRERY_CUDA_WAIT");
+}
+
+// Another version's interface is refused before anything is made.
+TEST(CudaFaults, APlugInOfAnotherVersionIsRefused) {
+  void* const library = dlopen(testing::cuda_plug_in().c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr) << dlerror();
+  const auto create = reinterpret_cast<BackendFactory>(dlsym(library, backend_factory_symbol));
+  const BackendConfig config;
+  char error[200] = "";
+  EXPECT_EQ(create(backend_abi + 1, &config, error, sizeof error), nullptr);
+  EXPECT_EQ(std::string(error), "it is of another version of Orrery (interface " +
+                                    std::to_string(backend_abi) + ", wanted " +
+                                    std::to_string(backend_abi + 1) + ")");
+}
+
+TEST(CudaFaults, RanksThatNobodyConnectsAreRefused) {
+  EXPECT_THROW(load_backend(testing::cuda_plug_in(), {0, 2, 0, nullptr}), DeviceError);
+}
+
+// A rank of a larger world without a job, a type that NCCL does not add, heads that are too wide.
+TEST(CudaFaults, WhatIsNotSupportedIsNamed) {
+  const auto errors = testing::play_on_cuda(2, Sharing::threads, [](Backend& backend, std::uint32_t rank) {
+    open_world(backend, 2);
+    void* const x = backend.allocate({4000}, Memory::device);
+    const Transfer t{x, x, 10};
+    if (rank == 0)
+      backend.communicate({Kind::all_reduce, 0, 0, DType::fp16, Reduction::sum, 0, {&t, 1}, "of halves"},
+                          Stream::data);
+    backend.synchronize();
+  });
+  EXPECT_TRUE(says(errors[0], "not supported: communication of this element type")) << errors[0];
+  for (const KernelName name : {KernelName::attention, KernelName::attention_gradient}) {
+    const auto wide = testing::play_on_cuda(1, Sharing::threads, [&](Backend& backend, std::uint32_t) {
+      void* const x = backend.allocate({3 * 300 * 4}, Memory::device);
+      Kernel k{.name = name};
+      k.in[0] = k.in[1] = {x, DType::fp32, 1, 900};
+      k.out[0] = {x, DType::fp32, 1, 300};
+      k.attributes.heads = k.attributes.kv_heads = k.attributes.sequence = 1;
+      k.attributes.head_dim = 300;
+      backend.launch(k, Stream::compute);
+    });
+    EXPECT_TRUE(says(wide[0], "not supported: fused attention with heads of 300 dimensions; at most 256 are"))
+        << wide[0];
+  }
 }
 
 // Rank 1 computes for ever, as it seems to rank 0.

@@ -1,12 +1,14 @@
-// Plans on the CUDA plug-in compute what one rank computes on the CPU: the matrix of tests/runtime/play, of
-// up to four ranks. ORRERY_TEST_ALL in the environment: more of them.
+// Plans on the CUDA plug-in compute what one rank computes on the CPU. ORRERY_TEST_ALL in the environment:
+// all plans of up to four ranks of the CPU's matrix (tests/runtime/play), not a sample.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <map>
 
+#include "tests/runtime/cuda/stand_ins.h"
 #include "tests/runtime/play/plans.h"
 #include "tests/runtime/play/ranks.h"
+#include "tests/runtime/play/rounding.h"
 
 namespace orrery {
 namespace {
@@ -15,7 +17,7 @@ using testing::Draw;
 using testing::one_rank;
 using testing::Trained;
 
-testing::TrainOptions steps(const char* plug_in) {
+testing::TrainOptions steps(const std::string& plug_in) {
   testing::TrainOptions o;
   o.steps = 2;
   o.plug_in = plug_in;
@@ -34,7 +36,7 @@ void expect_equal(const Trained& got, const Trained& expected) {
   EXPECT_LT(w.relative, 1e-4) << w.tensor;
 }
 
-constexpr std::size_t drawn = 200, whole = 40, sample = 8;
+constexpr std::size_t drawn = 200, sample = 8;
 
 // Steps that are launched as graphs give the same bits as those that are not.
 TEST(CudaGraphs, LeaveWhatCallsLeave) {
@@ -43,7 +45,7 @@ TEST(CudaGraphs, LeaveWhatCallsLeave) {
   const Draw& d = all.at(0);
   SCOPED_TRACE(d.name);
   const auto train = [&] {
-    testing::TrainOptions o = steps(ORRERY_CUDA_PLUG_IN);
+    testing::TrainOptions o = steps(testing::cuda_plug_in());
     o.steps = 4;
     return testing::train(*d.model, testing::cluster(2), d.training, d.plan, o);
   };
@@ -57,23 +59,50 @@ TEST(CudaGraphs, LeaveWhatCallsLeave) {
 
 constexpr std::size_t shards = 4;
 
+// The matrix of tests/runtime/play, as far as it has at most four ranks; a sample is drawn on its own.
+std::vector<Draw> plans_of_four() {
+  const bool whole = std::getenv("ORRERY_TEST_ALL") != nullptr;
+  std::vector<Draw> all = whole ? testing::drawn_plans(600) : testing::drawn_plans(drawn, 5);
+  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() > 4; });
+  EXPECT_GE(all.size(), sample);
+  if (!whole) all.resize(sample);
+  return all;
+}
+
 class CudaPlans : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(CudaPlans, ComputeWhatOneRankComputes) {
   std::map<const Model*, Trained> references;
-  std::vector<Draw> all = testing::drawn_plans(drawn, 5);
-  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() > 4; });
-  const std::size_t count = std::getenv("ORRERY_TEST_ALL") ? whole : sample;
-  ASSERT_GE(all.size(), count);
-  for (std::size_t i = GetParam(); i < count && !HasFailure(); i += shards) {
+  const std::vector<Draw> all = plans_of_four();
+  for (std::size_t i = GetParam(); i < all.size() && !HasFailure(); i += shards) {
     const Draw& d = all[i];
     SCOPED_TRACE(d.name);
     Trained& expected = references[d.model];
     if (expected.losses.empty())
       expected = testing::train(*d.model, testing::cluster(1), d.training, one_rank(d.training), steps(""));
     expect_equal(testing::train(*d.model, testing::cluster(d.plan.ranks()), d.training, d.plan,
-                                steps(ORRERY_CUDA_PLUG_IN)),
+                                steps(testing::cuda_plug_in())),
                  expected);
+    EXPECT_EQ(testing::left_on_stand_ins(), "");
+  }
+}
+
+// In bf16, as close to fp32 as one rank of the CPU in bf16: tests/runtime/play/rounding.h says why so close.
+TEST_P(CudaPlans, AreAsCloseToFp32InBf16AsOneRank) {
+  std::map<const Model*, testing::Rounded> references;
+  const std::size_t count = std::getenv("ORRERY_TEST_ALL") ? 40 : 4;
+  std::vector<Draw> all = testing::drawn_plans(drawn, 3);
+  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() > 4; });
+  ASSERT_GE(all.size(), count);
+  for (std::size_t i = GetParam(); i < count && !HasFailure(); i += shards) {
+    Draw& d = all[i];
+    SCOPED_TRACE(d.name);
+    testing::Rounded& expected = references[d.model];
+    if (expected.fp32.losses.empty()) expected = testing::rounded(d, steps(""));
+    d.training.precision = testing::in_bf16;
+    testing::expect_as_close(testing::train(*d.model, testing::cluster(d.plan.ranks()), d.training, d.plan,
+                                            steps(testing::cuda_plug_in())),
+                             expected);
   }
 }
 

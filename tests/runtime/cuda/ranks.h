@@ -1,19 +1,21 @@
 // The CUDA backend as tests see it: loaded through dlopen, each rank with a GPU of its own (of the stand-ins,
 // where tests run on them), as threads or as processes.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "runtime/launch/plug_in.h"
 #include "tests/runtime/comm/ranks.h"
+#include "tests/runtime/cuda/stand_ins.h"
 
 namespace orrery::testing {
 
 using CudaBody = std::function<void(Backend&, std::uint32_t rank)>;
 
 // Plays `body` as each of `ranks` ranks; the message that each ended with, empty for none. What a failed
-// check of a process says is on its stderr.
+// check of a process says is on its stderr. Where no rank failed, all that was made must be gone.
 inline std::vector<std::string> play_on_cuda(std::uint32_t ranks, comm::Sharing sharing, const CudaBody& body,
                                              std::int64_t wait_ms = 60'000) {
   comm::Region region(ranks, {std::int64_t{64} << 20}, sharing);
@@ -24,9 +26,11 @@ inline std::vector<std::string> play_on_cuda(std::uint32_t ranks, comm::Sharing 
       comm::Engine engine(r, channel, region.bell(r), region.board(), region.arena(r));
       orrery::World world(engine, r, ranks);
       BoardLink link(world, region.board());
-      const std::unique_ptr<Backend> backend = load_backend(ORRERY_CUDA_PLUG_IN, {r, ranks, r, &link});
+      std::unique_ptr<Backend> backend = load_backend(cuda_plug_in(), {r, ranks, r, &link});
       body(*backend, r);
       world.barrier();
+      backend.reset();
+      if (sharing == comm::Sharing::processes) return left_on_stand_ins();
     } catch (const DeviceError& e) {
       region.board().abort(r, e.what());
       return e.what();
@@ -38,6 +42,9 @@ inline std::vector<std::string> play_on_cuda(std::uint32_t ranks, comm::Sharing 
   std::vector<std::thread> threads;
   for (std::uint32_t r = 0; r < ranks; ++r) threads.emplace_back([&, r] { errors[r] = play(r); });
   for (std::thread& t : threads) t.join();
+  const std::string left = left_on_stand_ins();
+  if (std::all_of(errors.begin(), errors.end(), [](const std::string& e) { return e.empty(); }))
+    errors[0] = left;
   return errors;
 }
 
