@@ -59,7 +59,7 @@ class Random {
     const bool ta = coin(), tb = coin();
     add(out, matmul, {.add = coin(), .transpose_a = ta, .transpose_b = tb},
         {ta ? tensor(k, m) : tensor(m, k), tb ? tensor(n, k) : tensor(k, n),
-         coin() ? tensor(1, n) : Tensor{}},
+         coin() ? tensor(1, n, coin()) : Tensor{}},
         {tensor(m, n)});
     add(out, column_sum, {.add = coin()}, {tensor(m, n)}, {tensor(1, n)});
   }

@@ -89,6 +89,52 @@ TEST(CudaFaults, AKernelThatFailsIsReported) {
   unsetenv("ORRERY_CUDA_WAIT");
 }
 
+TEST(CudaFaults, ACopyThatCannotBeIsNamed) {
+  const auto errors = testing::play_on_cuda(1, Sharing::threads, [](Backend& backend, std::uint32_t) {
+    void* const x = backend.allocate({100}, Memory::device);
+    void* const y = backend.allocate({200}, Memory::device);
+    backend.copy(x, y, {200}, Stream::to_host);
+  });
+  EXPECT_EQ(errors[0], "rank 0, a copy: 200 bytes: invalid argument (cudaErrorInvalidValue)");
+}
+
+// Members that mean different things by a meeting: NCCL finds it, and all ranks end.
+TEST(CudaFaults, WhatNcclFindsEndsAllRanks) {
+  const auto errors = testing::play_on_cuda(2, Sharing::processes, [](Backend& backend, std::uint32_t rank) {
+    open_world(backend, 2);
+    void* const x = backend.allocate({4000}, Memory::device);
+    const Transfer t{x, x, 100 + 100 * std::int64_t{rank}};
+    backend.communicate({Kind::all_reduce, 0, 0, DType::fp32, Reduction::sum, 0, {&t, 1}, "of gradients"},
+                        Stream::data);
+    backend.synchronize();
+  });
+  for (const std::string& e : errors)
+    EXPECT_TRUE(says(e, "NCCL: remote process exited or there was a network error") ||
+                says(e, "unspecified launch failure"))
+        << e;
+}
+
+TEST(CudaFaults, EveryElementTypeIsCommunicated) {
+  const auto errors = testing::play_on_cuda(2, Sharing::threads, [](Backend& backend, std::uint32_t rank) {
+    open_world(backend, 2);
+    auto* const host = static_cast<unsigned char*>(backend.allocate({1600}, Memory::host));
+    auto* const x = static_cast<unsigned char*>(backend.allocate({1600}, Memory::device));
+    std::uint32_t sequence = 0;
+    for (const DType type : {DType::fp32, DType::bf16, DType::int64, DType::uint8}) {
+      const std::int64_t bytes = 100 * size_of(type);
+      std::fill(host, host + bytes, static_cast<unsigned char>(rank + 1));
+      backend.copy(x + rank * bytes, host, {bytes}, Stream::data);
+      const Transfer t{x + rank * bytes, x, 100};
+      backend.communicate({Kind::all_gather, 0, sequence++, type, Reduction::sum, 0, {&t, 1}, "of parts"},
+                          Stream::data);
+      backend.copy(host, x, {2 * bytes}, Stream::data);
+      backend.synchronize();
+      EXPECT_TRUE(host[0] == 1 && host[bytes - 1] == 1 && host[bytes] == 2 && host[2 * bytes - 1] == 2);
+    }
+  });
+  for (const std::string& e : errors) EXPECT_EQ(e, "");
+}
+
 // Another version's interface is refused before anything is made.
 TEST(CudaFaults, APlugInOfAnotherVersionIsRefused) {
   void* const library = dlopen(testing::cuda_plug_in().c_str(), RTLD_NOW | RTLD_LOCAL);
