@@ -14,7 +14,6 @@ std::string report() {
   char text[1000] = "";
   orrery_fake_report(text, sizeof text);
   return text;
-});
 }
 
 TEST(FakeAudit, NamesWhatIsNotDestroyed) {
