@@ -156,7 +156,7 @@ void refuse_unknown(const Reader& run) {
       {"model",
        {"name", "layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "seq", "gated", "tied",
         "act", "pos"}},
-      {"hw", {"gpu", "n_gpus", "gpus_per_node", "inter"}},
+      {"hw", {"gpu", "n_gpus", "gpus_per_node", "inter", "intra"}},
       {"parallel",
        {"dp", "tp", "pp", "cp", "ep", "vpp", "mbs", "gbs", "sp", "zero", "recompute", "schedule", "overlap",
         "pp_partition", "mp_mode"}},
@@ -237,8 +237,8 @@ MeasuredRun read_run(const Json& row) {
   run.precision = t.text("precision");
   run.model = read_model(t.part("model"));
   const Taker hardware = t.part("hw");
-  run.hardware = {hardware.text("gpu"), hardware.text("inter"), hardware.count("n_gpus"),
-                  hardware.count("gpus_per_node")};
+  run.hardware = {hardware.text("gpu"), hardware.text("inter"), hardware.text("intra"),
+                  hardware.count("n_gpus"), hardware.count("gpus_per_node")};
   const Taker parallel = t.part("parallel");
   run.parallel = read_parallel(parallel);
   if (run.model.beyond.empty() && parallel.has("peft")) run.model.beyond = "fine-tuning on packed sequences";

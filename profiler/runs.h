@@ -29,7 +29,8 @@ struct RunModel {
 };
 
 struct RunHardware {
-  std::string gpu, network;  // as printed: "A100-80GB-SXM", "8x 200 Gb/s HDR InfiniBand per node"
+  // As printed: "A100-80GB-SXM", "8x 200 Gb/s HDR InfiniBand per node", "NVLink5 NVL72, 4 GPUs per node".
+  std::string gpu, network, link;
   std::optional<std::int64_t> gpus, gpus_per_node;
   bool operator==(const RunHardware&) const = default;
 };

@@ -86,6 +86,16 @@ bool map_model(Mapping& m) {
   return true;
 }
 
+// The devices of one NVLink domain. Where it spans a rack its host trays don't bound it, and a job takes equal parts
+// of racks: as many as there are up to a rack.
+std::int64_t domain(const RunHardware& declared, std::int64_t gpus, int standard) {
+  const std::int64_t tray = declared.gpus_per_node.value_or(standard);
+  if (!contains(declared.link, "nvl72")) return std::min(gpus, tray);
+  std::int64_t most = std::min<std::int64_t>(gpus, standard);
+  while (most > tray && gpus % most != 0) --most;
+  return most;
+}
+
 bool map_cluster(Mapping& m, const Stacks& stacks, const FindCluster& find) {
   const RunHardware& declared = m.run.hardware;
   std::int64_t gpus = 0;
@@ -95,7 +105,7 @@ bool map_cluster(Mapping& m, const Stacks& stacks, const FindCluster& find) {
     return m.refuse("no standard node is known for the device \"" + declared.gpu + "\"");
   Cluster cluster = find(m.stack.cluster.empty() ? standard->second : m.stack.cluster);
   NodeGroup& group = cluster.groups.front();
-  const std::int64_t per_node = std::min(gpus, declared.gpus_per_node.value_or(group.node.gpus));
+  const std::int64_t per_node = domain(declared, gpus, group.node.gpus);
   constexpr std::int64_t most = 1 << 20;
   if (gpus > most || per_node < 1 || gpus % per_node != 0)
     return m.refuse(std::to_string(gpus) + " devices do not fill nodes of " + std::to_string(per_node));
@@ -110,12 +120,14 @@ bool map_cluster(Mapping& m, const Stacks& stacks, const FindCluster& find) {
   return true;
 }
 
-// Linears in FP8 with per-tensor scales; block-scaled and 4-bit formats are other kernels.
+// Of FP8 a calibration knows one recipe: that with a scale a tensor, unless the stack names block-scaled formats.
+// Formats of 4 bits are other kernels.
 bool map_precision(Mapping& m) {
   const std::string& text = m.run.precision;
   Precision& p = m.out.training.precision;
   p = m.stack.precision;
-  if (contains(text, "mxfp8") || contains(text, "fp8-mx") || contains(text, "fp4"))
+  const bool blocks = contains(text, "mxfp8") || contains(text, "fp8-mx");
+  if ((blocks && !m.stack.when.contains("precision")) || contains(text, "fp4"))
     return m.refuse("not priced yet: " + text);
   if (contains(text, "fp8") || contains(text, "float8"))
     p.compute = DType::fp8;

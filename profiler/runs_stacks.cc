@@ -8,7 +8,8 @@
 namespace orrery {
 namespace {
 
-constexpr std::array<std::string_view, 6> fields = {"source", "family", "release", "gpu", "zero", "mode"};
+constexpr std::array<std::string_view, 7> fields = {"source", "family", "release",  "gpu",
+                                                     "zero",   "mode",   "precision"};
 
 std::string declared(const MeasuredRun& run, std::string_view field) {
   if (field == "source") return run.source;
@@ -16,6 +17,7 @@ std::string declared(const MeasuredRun& run, std::string_view field) {
   if (field == "release") return run.release;
   if (field == "gpu") return run.hardware.gpu;
   if (field == "zero") return run.parallel.zero;
+  if (field == "precision") return run.precision;
   return run.parallel.precision_mode + " " + run.parallel.framework;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <set>
 
@@ -108,6 +109,34 @@ TEST_F(Mapped, LayersThatFitOnlyWithTheEdgesTakeAPlaceForEach) {
   EXPECT_EQ(chunks.scenario->plan.stage_layers[1], 2);
 }
 
+// A job of many racks takes equal parts of each; one within a rack is one NVLink domain whatever its trays.
+TEST_F(Mapped, AnNvlinkDomainSpansTheRack) {
+  const auto bridge = [&](int gpus, int dp, std::string_view precision,
+                          std::string_view gpu = "GB200-186GB") {
+    return map(
+        R"({"id":"r","source":{"name":"Bridge"},"family":"bridge","model":{"layers":8,"hidden":512,"heads":8,"ffn":2048,"vocab":1000,"seq":256},)"
+        R"("hw":{"gpu":")" +
+        std::string(gpu) + R"(","n_gpus":)" + std::to_string(gpus) +
+        R"(,"gpus_per_node":4,"intra":"NVLink5 NVL72, 4 GPUs per node","inter":"400 Gb/s per GPU InfiniBand between racks"},"precision":")" +
+        std::string(precision) + R"(","parallel":{"dp":)" + std::to_string(dp) +
+        R"(,"tp":1,"pp":1,"mbs":1,"gbs":)" + std::to_string(dp) +
+        R"(,"recompute":"none"},"result":{"iter_s":1}})");
+  };
+  for (const auto& [gpus, nodes, per_node] : {std::array{8, 1, 8}, {72, 1, 72}, {256, 4, 64}, {216, 3, 72}}) {
+    const MappedRun m = bridge(gpus, gpus, "FP8");
+    ASSERT_TRUE(m.scenario) << m.reason;
+    const NodeGroup& group = m.scenario->cluster.groups[0];
+    EXPECT_EQ(group.nodes, nodes) << gpus;
+    EXPECT_EQ(group.node.gpus, per_node) << gpus;
+    EXPECT_EQ(group.node.nics.count, per_node) << gpus;
+  }
+  EXPECT_EQ(bridge(8, 8, "FP8").scenario->calibration, "gb200-megatron-core");
+  EXPECT_EQ(bridge(8, 8, "MXFP8").scenario->calibration, "gb200-megatron-core-mxfp8");
+  EXPECT_EQ(bridge(8, 8, "FP8-MX", "GB300-288GB").scenario->calibration, "gb300-megatron-core");
+  EXPECT_EQ(bridge(8, 8, "NVFP4").reason, "not priced yet: NVFP4");
+  EXPECT_EQ(bridge(8, 8, "MXFP8", "H100-80GB-SXM").reason, "not priced yet: MXFP8");
+}
+
 TEST_F(Mapped, WhatIsNotSupportedSaysWhy) {
   const std::string base = R"("dp":1,"tp":1,"pp":8,"mbs":1,"gbs":8,)";
   EXPECT_EQ(map(row(base + R"("recompute":"none","schedule":"ZB-1p")")).reason,
@@ -147,7 +176,7 @@ TEST_F(Mapped, EveryShippedRun) {
           << m.scenario->calibration;
     }
   }
-  EXPECT_GT(supported, 300);
+  EXPECT_GT(supported, 340);
 }
 
 // Rows of a file of others, named in the environment, else the shipped ones: each maps or says why not.
