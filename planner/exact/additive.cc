@@ -12,7 +12,7 @@ struct Matrix {
   Time at[most_states][most_states];
   Matrix(const Strategy& s, const Component& c) {
     for (auto& row : at) std::fill(std::begin(row), std::end(row), never);
-    for (const Transition& t : s.transitions)
+    for (const Transition& t : c.bounded < 0 ? s.transitions : s.bounds)
       if (t.from >= c.first && t.from < c.first + c.states)
         at[t.from - c.first][t.to - c.first] = std::max(at[t.from - c.first][t.to - c.first], t.time);
   }
@@ -31,7 +31,13 @@ Time along(const Matrix& m, const Component& c, const Trajectory& t, bool first,
 }  // namespace
 
 // Of the trajectories that exist for every strategy, the one whose least sum over a long word is greatest.
-Additive::Additive(const Problem& p) : components_(p.components.size()), during_(p.components.size(), 0) {
+Additive::Additive(const Problem& p)
+    : components_(p.components.size()),
+      during_(p.components.size(), 0),
+      goes_on_(static_cast<std::size_t>(p.states), false) {
+  for (const auto& table : p.tables)
+    for (const Strategy& s : table)
+      for (const Transition& t : s.transitions) goes_on_[t.from] = true;
   std::size_t strategies = 0;
   for (const auto& table : p.tables) {
     first_.push_back(strategies);
@@ -56,7 +62,8 @@ Additive::Additive(const Problem& p) : components_(p.components.size()), during_
     };
     Trajectory best;
     Time value = never;
-    for (int d = 0; d < c.states; ++d)
+    const int from = std::max(0, c.bounded), to = c.bounded < 0 ? c.states : c.bounded + 1;
+    for (int d = from; d < to; ++d)
       for (int a = 0; a < c.states; ++a)
         for (int b = 0; b < c.states; ++b) {
           if (is_never(c.start[static_cast<std::size_t>(a)]) || !c.final[static_cast<std::size_t>(b)])

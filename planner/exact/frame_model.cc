@@ -101,16 +101,17 @@ void Modelling::tables() {
   p.table_of.back() = 2;
   for (std::size_t s = 0; s < measured_.size(); ++s) {
     const Measured& m = measured_[s];
-    const auto layer = transitions(p.components, m.layer, true);
-    const auto add = [&](std::size_t table, std::vector<Transition> t) {
+    const Strategy layer = strategy(p.components, m.layer, m.most, true);
+    const auto add = [&](std::size_t table, Strategy made) {
       if (table != 1 && edges_ && m.strategy.zero != *edges_) return;
-      p.tables[table].push_back({0, std::move(t)});
+      p.tables[table].push_back(std::move(made));
       out_.in_table[table].push_back(static_cast<int>(s));
     };
-    add(0, then(transitions(p.components, m.first, false), layer));
+    add(0, then(strategy(p.components, m.first, m.most, false), layer));
     add(1, layer);
     add(2, lump_ ? layer
-                 : then(transitions(p.components, m.layer, false), transitions(p.components, m.last, true)));
+                 : then(strategy(p.components, m.layer, m.most, false),
+                        strategy(p.components, m.last, m.most, true)));
   }
 }
 
@@ -206,6 +207,9 @@ StepShape Modelling::shape() {
   s.chunks = chunks_;
   s.micro_batches = probe_.micro_batches();
   s.steps = steps_;
+  s.sharded = std::any_of(measured_.begin(), measured_.end(), [](const Measured& m) {
+    return m.layer.slots || m.layer.gather_backward > 0 || m.strategy.zero >= Zero::gradients;
+  });
   s.late_reduction = !base_.overlap_gradients && base_.dp * base_.cp > 1;
   s.receive_ahead = base_.receive_ahead;
   s.send_slots = base_.send_slots;

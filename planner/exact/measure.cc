@@ -24,6 +24,7 @@ class Measuring {
   Measurements run(const std::vector<LayerStrategy>& strategies) {
     for (const LayerStrategy& s : strategies) measure(s);
     share_slots();
+    share_most();
     return std::move(out_);
   }
 
@@ -32,8 +33,12 @@ class Measuring {
   void measure_end(Measured&, const Probe::Chunk& one, const Probe::Chunk& at, bool last);
   void measure_both_ends(Measured&, const Probe::Chunk& two);
   void measure_outside(Costs&, const Probe::Chunk& without, const Probe::Chunk& with);
+  std::int64_t in_bucket() const {
+    return (base_.bucket_parameters + probe_.layer_elements() - 1) / probe_.layer_elements();
+  }
   void grow(Measured&, const Probe::Chunk& one);
   void share_slots();
+  void share_most();
 
   const Plan base_;
   Probe probe_;
@@ -71,6 +76,10 @@ void Measuring::measure(const LayerStrategy& s) {
     c.gather_backward = d.gathers;
     c.reduce[i] = d.reductions;
     if (d.reductions > 0) c.tail = probe_.after_gradients(one.backward(t));
+    if (const std::uint32_t row = one.backward(t).whole_gradients[1]; row != BlockBuilder::none) {
+      c.slots = true;
+      c.written[i] = probe_.compute(one.backward(t), row);
+    }
   }
   c.unread =
       std::max<Time>(0, probe_.before_parameters(one.backward(Turn::first)) - (c.entry[0] - c.backward[0]));
@@ -121,10 +130,8 @@ void Measuring::grow(Measured& m, const Probe::Chunk& one) {
   c.tensor_sum = sums.each, c.norm = norms.each, c.update = updates.each;
   m.base = {sums.base, norms.base, updates.base};
   // Buckets of several layers: a layer's share of the collectives of as many.
-  const std::int64_t in_bucket =
-      (base_.bucket_parameters + probe_.layer_elements() - 1) / probe_.layer_elements();
-  if (in_bucket <= 1) return;
-  const std::size_t n = std::min(longest_, size(static_cast<int>(in_bucket)));
+  if (in_bucket() <= 1) return;
+  const std::size_t n = std::min(longest_, size(static_cast<int>(in_bucket())));
   const Probe::Chunk bucket = probe_.chunk({}, std::vector<LayerStrategy>(n, m.strategy));
   for (const Turn t : turns) {
     Time& reduce = c.reduce[static_cast<std::size_t>(t)];
@@ -153,8 +160,16 @@ void Measuring::measure_end(Measured& m, const Probe::Chunk& one, const Probe::C
     c.gather_backward = more(data.gathers, others.gathers);
     c.backward[i] = c.entry[i] = c.message[i] = last ? whole - layer.backward[i] : whole - layer.entry[i];
   }
-  // The head's gradients are whole, and its parameters read, somewhere in its part: when does not matter.
-  c.tail = c.unread = last ? *std::min_element(std::begin(c.entry), std::end(c.entry)) : 0;
+  // The head is the first that a backward pass runs.
+  c.tail = last ? *std::min_element(std::begin(c.entry), std::end(c.entry)) : 0;
+  if (last) {
+    c.unread = probe_.before_parameters(at.backward(Turn::first));
+    Time early = -never;
+    for (const Turn t : turns)
+      if (const Time whole = probe_.before_reduction(at.backward(t), 2); whole > 0)
+        early = std::min(early, whole - c.entry[static_cast<std::size_t>(t)]);
+    if (early < -never) c.tail = std::max<Time>(0, -early);
+  }
   c.gather_forward = more(probe_.data(at.blocks->forward.block).gathers, layer.gather_forward);
   measure_outside(c, one, at);
 
@@ -227,6 +242,17 @@ void Measuring::share_slots() {
     c.second_forward = std::max<Time>(0, c.second_forward - (most - c.stash));
     c.second_backward = std::max<Time>(0, c.second_backward - (most - c.stash));
   }
+}
+
+void Measuring::share_most() {
+  Most most;
+  most.ordered = in_bucket() <= 1 && base_.prefetch <= 1;
+  for (const Measured& m : out_) {
+    most.gather = std::max(most.gather, m.layer.gather_backward);
+    most.reduce = std::max(most.reduce, *std::max_element(m.layer.reduce, m.layer.reduce + 3));
+    most.lag = std::max(most.lag, m.loose);
+  }
+  for (Measured& m : out_) m.most = most;
 }
 
 }  // namespace

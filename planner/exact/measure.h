@@ -13,6 +13,7 @@ struct Measured {
   };
   LayerStrategy strategy;
   Costs layer, first, last;  // first: the embedding's, last: the head's
+  Most most;                 // the same for all strategies
   Time unpack = 0, loose = 0, forward_tail = 0, backward_tail = 0;
   Bases base;
   Constants middle, at_first, at_last;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace orrery::exact {
 namespace {
@@ -9,50 +10,190 @@ namespace {
 // Of a reduction component: the data stream's own time, from compute on, and the chunk's end.
 enum Reduce { stream, after, closed };
 
+// Of a path that leaves compute for the data stream and returns, from its end, between two units: in compute;
+// behind the reduction that it left compute by; behind a later one, before the next gather; before the gather
+// that compute waits for; begun.
+namespace to_gather {
+enum State { computing, left, streaming, waiting, begun, count };
+}
+// The same, to a slot: in compute; behind a reduction; behind that of the layer whose slot the layer after
+// the next takes; begun.
+namespace to_slot {
+enum State { computing, streaming, waiting, begun, count };
+}
+
+constexpr std::array<bool, most_states> only(int state) {
+  std::array<bool, most_states> final{};
+  final[static_cast<std::size_t>(state)] = true;
+  return final;
+}
+
 Component with_states(int states, std::array<bool, most_states> final, Time start = 0) {
-  return {0, states, {start, never, never}, final};
+  return {0, states, {start, never, never, never, never, never}, final};
 }
 
 class Listing {
  public:
   explicit Listing(const std::vector<Component>& components) : components_(components) {}
-  void add(int component, int from, int to, Time time) {
-    const int first = components_[static_cast<std::size_t>(component)].first;
-    out_.push_back({static_cast<std::uint8_t>(first + from), static_cast<std::uint8_t>(first + to), time});
-  }
-  std::vector<Transition> take() { return std::move(out_); }
+  void add(int component, int from, int to, Time time) { add(out_.transitions, component, from, to, time); }
+  void bound(int component, int from, int to, Time time) { add(out_.bounds, component, from, to, time); }
+  Strategy take() { return std::move(out_); }
 
  private:
+  void add(std::vector<Transition>& out, int component, int from, int to, Time time) const {
+    const int first = components_[static_cast<std::size_t>(component)].first;
+    out.push_back({static_cast<std::uint8_t>(first + from), static_cast<std::uint8_t>(first + to), time});
+  }
+
   const std::vector<Component>& components_;
-  std::vector<Transition> out_;
+  Strategy out_;
 };
 
-void backward_pass(Listing& to, const Costs& c, Turn turn, bool closes) {
-  const auto t = static_cast<std::size_t>(turn);
-  const auto of = [turn](int p) { return part::of_turn(p, turn); };
-  const Time b = c.backward[t], reduce = c.reduce[t];
-  to.add(of(part::backward), 0, 0, b);
-  to.add(of(part::backward_message), 0, 0, b);
-  to.add(of(part::backward_after_data), 0, 0, b);
-  to.add(of(part::backward_after_data), 1, 1, c.gather_backward);
-  if (c.gather_backward > 0) to.add(of(part::backward_after_data), 0, 1, c.gather_backward + b - c.unread);
-  to.add(of(part::backward_data), 0, 0, c.gather_backward + reduce);
+// The parts of a backward pass of one unit in one turn.
+class BackwardPass {
+ public:
+  BackwardPass(Listing& to, const Costs& c, const Most& most, Turn turn, bool closes)
+      : to_(to),
+        c_(c),
+        most_(most),
+        turn_(turn),
+        closes_(closes),
+        b_(c.backward[static_cast<std::size_t>(turn)]),
+        reduce_(c.reduce[static_cast<std::size_t>(turn)]) {}
+
+  void run() {
+    const Time entry = c_.entry[static_cast<std::size_t>(turn_)],
+               message = c_.message[static_cast<std::size_t>(turn_)];
+    compute(part::backward, entry);
+    compute(part::backward_message, message);
+    gathers_to_compute(part::backward_gathers, entry);
+    gathers_to_compute(part::message_gathers, message);
+    gathers_to_compute(part::backward_after_data, {});
+    slots(part::backward_slots, entry);
+    slots(part::message_slots, message);
+    slots(part::backward_after_slots, {});
+    to_.add(of(part::backward_data), 0, 0, c_.gather_backward + reduce_);
+    gathers_to_data(part::backward_data_gathers);
+    reductions(part::backward_reduce, entry);
+    reductions(part::message_reduce, message);
+    const int end = of(part::backward_end);
+    to_.add(end, 0, 0, 0);
+    to_.add(end, 1, 2, reduce_ > 0 ? std::max<Time>(0, reduce_ - c_.tail) : 0);
+    to_.add(end, 2, 2, 0);
+  }
+
+ private:
+  int of(int p) const { return part::of_turn(p, turn_); }
+
+  void compute(int p, Time first) {
+    to_.add(of(p), 0, 0, b_);
+    if (closes_) to_.add(of(p), 0, 1, first);
+  }
+
   // Gathers are left out here: the next layer's is ahead of this one's reduction.
-  for (const int p : {part::backward_reduce + 0, part::message_reduce + 0}) {
-    to.add(of(p), stream, stream, reduce);
-    to.add(of(p), after, after, b);
-    if (reduce > 0) to.add(of(p), stream, after, b - c.tail + reduce);
+  void reductions(int p, Time first) {
+    to_.add(of(p), stream, stream, reduce_);
+    to_.add(of(p), after, after, b_);
+    if (reduce_ > 0) to_.add(of(p), stream, after, b_ - c_.tail + reduce_);
+    if (closes_) to_.add(of(p), after, closed, first);
+    if (closes_ && reduce_ > 0) to_.add(of(p), stream, closed, first - c_.tail + reduce_);
   }
-  if (!closes) return;
-  to.add(of(part::backward), 0, 1, c.entry[t]);
-  to.add(of(part::backward_message), 0, 1, c.message[t]);
-  to.add(of(part::backward_reduce), after, closed, c.entry[t]);
-  to.add(of(part::message_reduce), after, closed, c.message[t]);
-  if (reduce > 0) {
-    to.add(of(part::backward_reduce), stream, closed, c.entry[t] - c.tail + reduce);
-    to.add(of(part::message_reduce), stream, closed, c.message[t] - c.tail + reduce);
+
+  // The stream is left before the gather that compute waits for, which lies ahead of the reduction of the
+  // unit before; behind the reduction that a path comes by, the next gather is past. `first`: from compute;
+  // otherwise from the data stream. `at`: where the states are.
+  void gathers(int component, std::optional<Time> first, int at = 0) {
+    using namespace to_gather;
+    const int p = of(component);
+    const Time g = c_.gather_backward, reduce = most_.ordered ? reduce_ : 0;
+    const Time through = g + b_ - c_.unread - c_.tail + reduce_;  // from its gather to its reduction
+    const auto add = [&](int from, int to, Time time) { to_.add(p, at + from, at + to, time); };
+    add(computing, computing, b_);
+    if (g > 0) add(computing, waiting, g + b_ - c_.unread);
+    add(waiting, streaming, g);
+    add(streaming, streaming, g + reduce);
+    if (most_.ordered) add(waiting, left, 0);
+    if (most_.ordered) add(streaming, left, reduce);
+    if (reduce > 0) add(left, computing, b_ - c_.tail + reduce);
+    if (reduce > 0 && g > 0) add(left, waiting, through);
+    if (closes_ && first) {
+      add(computing, begun, *first);
+      if (reduce > 0) add(left, begun, *first - c_.tail + reduce);
+    } else if (closes_) {
+      if (g > 0) add(computing, begun, g + b_ - c_.unread);
+      add(waiting, begun, g);
+      add(streaming, begun, g + reduce);
+      if (reduce > 0 && g > 0) add(left, begun, through);
+    }
   }
-}
+
+  void gathers_to_compute(int component, std::optional<Time> first) {
+    gathers(component, first);
+    const Time each = c_.sharded ? c_.gather_backward + (most_.ordered ? reduce_ : 0) : 0,
+               missed = first ? 2 * most_.gather + most_.lag : 0;
+    using namespace to_gather;
+    bounds<computing, streaming, begun>(of(component), each, 2 * most_.reduce, missed);
+  }
+
+  // As above, then compute and reductions: the data stream's own sum is a bound.
+  void gathers_to_data(int component) {
+    const int p = of(component);
+    to_.add(p, 0, 0, reduce_);
+    if (reduce_ > 0) to_.add(p, 0, 1, b_ - c_.tail + reduce_);
+    if (reduce_ > 0 && c_.gather_backward > 0) {
+      const Time through = c_.gather_backward + b_ - c_.unread - c_.tail + reduce_;
+      to_.add(p, 0, 1 + to_gather::waiting, through);
+      if (closes_) to_.add(p, 0, 1 + to_gather::begun, through);
+    }
+    gathers(component, {}, 1);
+    const Time each = c_.gather_backward + reduce_;
+    bounds<0, 1 + to_gather::streaming, 1 + to_gather::begun>(p, each, 0, 0);
+  }
+
+  // The data stream's sum, less what a path misses before it and behind it.
+  template <int computing, int streaming, int begun>
+  void bounds(int p, Time each, Time behind, Time before) {
+    to_.bound(p, computing, streaming, each - behind);
+    to_.bound(p, streaming, streaming, each);
+    if (!closes_) return;
+    to_.bound(p, computing, begun, each - behind - before);
+    to_.bound(p, streaming, begun, each - before);
+  }
+
+  // `first`: from compute; otherwise from the slots' last reduction in the pass before.
+  void slots(int component, std::optional<Time> first) {
+    using namespace to_slot;
+    const int p = of(component);
+    const bool slot = c_.slots && most_.ordered;
+    const Time reduce = slot ? reduce_ : 0;
+    to_.add(p, computing, computing, b_);
+    if (slot) {
+      to_.add(p, computing, waiting, c_.written[static_cast<std::size_t>(turn_)]);
+      to_.add(p, waiting, streaming, 0);
+      to_.add(p, streaming, computing, b_ - c_.tail + reduce);
+      to_.add(p, streaming, waiting, c_.written[static_cast<std::size_t>(turn_)] - c_.tail + reduce);
+    } else {
+      to_.add(p, waiting, waiting, 0);
+    }
+    to_.add(p, streaming, streaming, reduce);
+    bounds<computing, streaming, begun>(p, reduce, 2 * most_.reduce, 0);
+    if (!closes_) return;
+    if (first) {
+      to_.add(p, computing, begun, *first);
+      if (slot) to_.add(p, streaming, begun, *first - c_.tail + reduce);
+    } else {
+      if (slot) to_.add(p, waiting, begun, 0);
+      to_.add(p, streaming, begun, reduce);
+    }
+  }
+
+  Listing& to_;
+  const Costs& c_;
+  const Most& most_;
+  Turn turn_;
+  bool closes_;
+  Time b_, reduce_;
+};
 
 // Bytes at the peak: of the layers before, then the peak, which stays. State 2: the layer before is sharded.
 void peak(Listing& to, int component, const Costs& c, Time own, Time second) {
@@ -67,14 +208,26 @@ void peak(Listing& to, int component, const Costs& c, Time own, Time second) {
 }  // namespace
 
 std::vector<Component> step_components(const Bases& bases) {
-  const std::array<bool, most_states> all{true, true, true}, second{false, true, false},
-      third{false, false, true};
+  const std::array<bool, most_states> all{true, true, true, true, true, true}, second = only(1),
+                                                                               third = only(2);
   std::vector<Component> out(memory_part::count, with_states(1, all));
   out[part::forward_after_data] = out[part::parameters_first] = with_states(2, second);
   for (const Turn t : {Turn::first, Turn::middle, Turn::last}) {
     const auto at = [&](int p) -> Component& { return out[static_cast<std::size_t>(part::of_turn(p, t))]; };
-    at(part::backward) = at(part::backward_message) = at(part::backward_after_data) = with_states(2, second);
+    at(part::backward) = at(part::backward_message) = with_states(2, second);
+    for (const int p : {part::backward_gathers, part::message_gathers, part::backward_after_data}) {
+      at(p) = with_states(to_gather::count, only(to_gather::begun));
+      at(p).bounded = to_gather::streaming;
+    }
+    at(part::backward_data_gathers) = with_states(1 + to_gather::count, only(1 + to_gather::begun));
+    at(part::backward_data_gathers).bounded = 1 + to_gather::streaming;
+    for (const int p : {part::backward_slots, part::message_slots, part::backward_after_slots}) {
+      at(p) = with_states(to_slot::count, only(to_slot::begun));
+      at(p).bounded = to_slot::streaming;
+    }
     at(part::backward_reduce) = at(part::message_reduce) = with_states(3, third);
+    // Its last unit is the first that is read.
+    at(part::backward_end) = {0, 3, {0, 0, never, never, never, never}, third};
   }
   out[part::late_reduce] = with_states(2, all);
   out[part::tensor_sum] = with_states(1, all, bases.tensor_sum);
@@ -93,7 +246,7 @@ int state_count(const std::vector<Component>& components) {
   return components.back().first + components.back().states;
 }
 
-std::vector<Transition> transitions(const std::vector<Component>& components, const Costs& c, bool closes) {
+Strategy strategy(const std::vector<Component>& components, const Costs& c, const Most& most, bool closes) {
   Listing to(components);
   to.add(part::forward, 0, 0, c.forward);
   to.add(part::forward_after_data, 0, 0, c.gather_forward);
@@ -104,7 +257,7 @@ std::vector<Transition> transitions(const std::vector<Component>& components, co
   to.add(part::parameters_first, 0, 0, c.parameters);
   to.add(part::parameters_first, 1, 1, c.forward);
   if (c.parameters > 0) to.add(part::parameters_first, 0, 1, c.parameters + c.forward);
-  for (const Turn t : {Turn::first, Turn::middle, Turn::last}) backward_pass(to, c, t, closes);
+  for (const Turn t : {Turn::first, Turn::middle, Turn::last}) BackwardPass(to, c, most, t, closes).run();
   to.add(part::late_reduce, 0, 0, c.late);
   to.add(part::late_reduce, 1, 1, c.late);
   if (c.late > 0) to.add(part::late_reduce, 0, 1, c.late_base + c.late);
@@ -118,6 +271,8 @@ std::vector<Transition> transitions(const std::vector<Component>& components, co
   return to.take();
 }
 
+namespace {
+
 std::vector<Transition> then(const std::vector<Transition>& a, const std::vector<Transition>& b) {
   std::map<std::pair<int, int>, Time> best;
   for (const Transition& x : a)
@@ -130,6 +285,12 @@ std::vector<Transition> then(const std::vector<Transition>& a, const std::vector
   for (const auto& [ends, time] : best)
     out.push_back({static_cast<std::uint8_t>(ends.first), static_cast<std::uint8_t>(ends.second), time});
   return out;
+}
+
+}  // namespace
+
+Strategy then(const Strategy& a, const Strategy& b) {
+  return {a.layout, then(a.transitions, b.transitions), then(a.bounds, b.bounds)};
 }
 
 }  // namespace orrery::exact

@@ -1,14 +1,24 @@
 // What one unit of a model (a layer, the embedding, the head) adds to the components of its chunk.
 //
-// A chunk's forward pass runs its layers in order, its backward pass in reverse. Parameters that are sharded
-// are gathered on the data stream before the compute that reads them, gradients are reduced on it once they
-// are whole; both in order. Hence each component is a recurrence of two or three states, one layer after the
-// other in order of the model; a backward pass grows at its beginning. The last layer of a chunk is the first
-// that a backward pass runs: it alone meets the message, and its recomputation need not wait for it.
+// A chunk's forward pass runs its layers in order, its backward pass in reverse. Hence each component is a
+// recurrence of a few states, one layer after the other in order of the model; a backward pass grows at its
+// beginning. The last layer of a chunk is the first that a backward pass runs: it alone meets the message,
+// and its recomputation need not wait for it.
 //
-// All times are lower bounds of what compile() and static replay make of a layer, and equal where nothing is
-// sharded by ZeRO 2 or 3: for those, waits for a free slot of gathered parameters or of whole gradients are
-// left out.
+// Backward, the data stream of a chunk takes, in the order that a pass runs its units 0, 1, 2 ...:
+//
+//   gather 0, gather 1, reduction 0, gather 2, reduction 1, gather 3, reduction 2 ... (sim/program/stage.cc)
+//
+// where a unit's reduction waits until its gradients are whole, and its compute for its gather; a layer of
+// ZeRO 2 or 3 writes its gradients into one of two slots, so it waits for the reduction of the last but one
+// such layer. (A gather takes the slot of an earlier layer's parameters, but follows that layer's reduction.)
+// A path therefore leaves compute by a reduction, follows the stream and returns by a gather or a slot: the
+// components *_gathers and *_slots, whose states are the places of such a path.
+//
+// All times are lower bounds of what compile() and static replay make of a layer. They are equal where
+// nothing is sharded by ZeRO 2 or 3, and nearly so where all layers are alike. Left out: at the end of a
+// pass, which of the two slots is whose; paths that return by a gather once and by a slot another time; waits
+// for slots of gathered parameters in a forward pass.
 #pragma once
 #include "planner/exact/problem.h"
 #include "planner/exact/step_graph.h"
@@ -31,7 +41,17 @@ struct Costs {
   Time persistent = 0, stash = 0;                // bytes
   Time peak_forward = 0, peak_backward = 0;      // above the stashes of the layers before it
   Time second_forward = 0, second_backward = 0;  // besides, if the layer before it is sharded too
-  bool sharded = false;                          // ZeRO 3
+  bool sharded = false;                          // ZeRO 3: its parameters take turns in slots
+  bool slots = false;                            // ZeRO 2 and 3: its gradients take turns in two slots
+  Time written[3] = {0, 0, 0};                   // backward compute from the first write of its gradients on
+};
+
+// Of the layers of a frame, whatever their strategies.
+struct Most {
+  // The data stream is in the order above: gathers one unit ahead, every layer reduced on its own.
+  bool ordered = true;
+  Time gather = 0, reduce = 0;  // the longest of a layer
+  Time lag = 0;                 // by which a backward pass may begin before the pass before it has ended
 };
 
 // Fixed prices of a rank's last operations.
@@ -48,9 +68,9 @@ inline constexpr int persistent = part::count, stash = part::count + 1, peak_for
 std::vector<Component> step_components(const Bases&);
 int state_count(const std::vector<Component>&);
 
-// Of one unit; `closes`: it may be the last of its chunk.
-std::vector<Transition> transitions(const std::vector<Component>&, const Costs&, bool closes);
+// Of one unit; `closes`: it may be the last of its chunk. In layout 0.
+Strategy strategy(const std::vector<Component>&, const Costs&, const Most&, bool closes);
 // One after the other, in order of the model.
-std::vector<Transition> then(const std::vector<Transition>& a, const std::vector<Transition>& b);
+Strategy then(const Strategy& a, const Strategy& b);
 
 }  // namespace orrery::exact

@@ -113,20 +113,33 @@ DataTimes Probe::data(std::uint32_t b) const {
   return out;
 }
 
+// The end of the last row that a row of the block waits for.
+Time Probe::waited(const Block& block, std::uint32_t r, const std::vector<Time>& end) const {
+  const std::uint32_t at = block.first_row + r;
+  const std::uint32_t waits_end = at + 1 < program_.rows.size()
+                                      ? program_.rows[at + 1].first_wait
+                                      : static_cast<std::uint32_t>(program_.waits.size());
+  Time last = 0;
+  for (std::uint32_t w = program_.rows[at].first_wait; w < waits_end; ++w)
+    last = std::max(last, end[r - program_.waits[w]]);
+  return last;
+}
+
 Time Probe::after_gradients(const BlockLinks& links) const {
   const Block& block = program_.blocks[links.block];
   const std::vector<Time> end = play(links, {});
   Time whole = 0;
   for (std::uint32_t r = 0; r < block.rows; ++r) {
     const Row& row = program_.rows[block.first_row + r];
-    if (row.stream != Stream::data || row.kind == Kind::all_gather) continue;
-    const std::uint32_t waits_end = block.first_row + r + 1 < program_.rows.size()
-                                        ? program_.rows[block.first_row + r + 1].first_wait
-                                        : static_cast<std::uint32_t>(program_.waits.size());
-    for (std::uint32_t w = row.first_wait; w < waits_end; ++w)
-      whole = std::max(whole, end[r - program_.waits[w]]);
+    if (row.stream == Stream::data && row.kind != Kind::all_gather)
+      whole = std::max(whole, waited(block, r, end));
   }
   return std::max<Time>(0, end[links.last_compute] - whole);
+}
+
+Time Probe::before_reduction(const BlockLinks& links, std::size_t unit) const {
+  const std::uint32_t row = links.reduce_rows[unit];
+  return row == BlockBuilder::none ? 0 : waited(program_.blocks[links.block], row, play(links, {}));
 }
 
 Time Probe::before_parameters(const BlockLinks& links) const {

@@ -46,9 +46,10 @@ class Probe {
   Time compute(const BlockLinks&, std::optional<std::uint32_t> from = {}) const;
   Time loose(const BlockLinks&) const;
   DataTimes data(std::uint32_t block) const;
-  // Compute that remains when the last row that a reduction waits for has ended; when a layer's parameters
-  // are read.
+  // Compute that remains when the last row that a reduction waits for has ended; compute before a unit's
+  // reduction may begin; compute before the first parameters are read.
   Time after_gradients(const BlockLinks&) const;
+  Time before_reduction(const BlockLinks&, std::size_t unit) const;
   Time before_parameters(const BlockLinks&) const;
 
   // The sum of a block's rows on a stream.
@@ -78,6 +79,7 @@ class Probe {
  private:
   Time price(const Row&) const;
   std::vector<Time> play(const BlockLinks&, std::optional<std::uint32_t> from) const;
+  Time waited(const Block&, std::uint32_t row, const std::vector<Time>& end) const;
 
   const orrery::Problem& p_;
   Plan plan_;

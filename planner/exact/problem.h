@@ -26,11 +26,12 @@ constexpr bool is_never(Time t) { return t <= never / 2; }
 constexpr Time plus(Time a, Time b) { return is_never(a) || is_never(b) ? never : a + b; }
 
 // States of a component are [first, first + states) of all states. State `first` is never `never`.
-inline constexpr int most_states = 3;
+inline constexpr int most_states = 6;
 struct Component {
   int first = 0, states = 1;
-  std::array<Time, most_states> start{0, never, never};
-  std::array<bool, most_states> final{true, true, true};
+  std::array<Time, most_states> start{0, never, never, never, never, never};
+  std::array<bool, most_states> final{true, true, true, true, true, true};
+  int bounded = -1;  // additive bounds stay in this state, by Strategy::bounds; -1: in the best one
   bool operator==(const Component&) const = default;
 };
 
@@ -44,6 +45,9 @@ struct Transition {
 struct Strategy {
   int layout = 0;  // of the activations that it takes and leaves
   std::vector<Transition> transitions;
+  // Of components with a state `bounded`, into it, in it and out of it: a word's step is at least what these
+  // add, though its own transitions may take longer to get there.
+  std::vector<Transition> bounds;
   bool operator==(const Strategy&) const = default;
 };
 

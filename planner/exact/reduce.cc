@@ -22,10 +22,11 @@ std::vector<Transition> of(const Component& c, const std::vector<Transition>& al
 }
 
 bool alike(const Problem& p, const Component& a, const Component& b) {
-  if (a.states != b.states || a.start != b.start || a.final != b.final) return false;
+  if (a.states != b.states || a.start != b.start || a.final != b.final || a.bounded != b.bounded)
+    return false;
   for (const auto& table : p.tables)
     for (const Strategy& s : table)
-      if (of(a, s.transitions) != of(b, s.transitions)) return false;
+      if (of(a, s.transitions) != of(b, s.transitions) || of(a, s.bounds) != of(b, s.bounds)) return false;
   return std::all_of(p.redistribution.begin(), p.redistribution.end(),
                      [&](const auto& t) { return of(a, t) == of(b, t); });
 }
@@ -107,7 +108,8 @@ Compact compact(const Problem& p, std::vector<bool> used) {
   };
   for (const auto& table : p.tables) {
     to.tables.emplace_back();
-    for (const Strategy& s : table) to.tables.back().push_back({s.layout, narrow(s.transitions)});
+    for (const Strategy& s : table)
+      to.tables.back().push_back({s.layout, narrow(s.transitions), narrow(s.bounds)});
   }
   for (const auto& t : p.redistribution) to.redistribution.push_back(narrow(t));
   to.limits = p.limits;

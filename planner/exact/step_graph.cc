@@ -32,7 +32,7 @@ class Builder {
   struct Unit {
     int compute = none, data = none, released = none;        // released: what does not wait for loose ends
     Time lag = 0;                                            // `released` ends so much before `compute`
-    std::vector<int> played;                                 // nodes of its calls, in order
+    std::vector<std::pair<int, Time>> played;                // nodes of its calls, in order, and their lag
     int sent[2] = {none, none}, received[2] = {none, none};  // the newest message
   };
   struct Cell {
@@ -59,6 +59,7 @@ class Builder {
   // The data stream gathers the chunks' updated parameters in order.
   void begin() {
     gathered_before_.assign(static_cast<std::size_t>(s_.chunks), none);
+    reduced_ = gathered_before_;
     for (int c = 0; c < s_.chunks; ++c) {
       gathered_before_[static_cast<std::size_t>(c)] = unit(c).data;
       edge(unit(c).data, 0, c, part::parameters);
@@ -98,7 +99,7 @@ class Builder {
     u.lag = last ? s_.loose : 0;
     edge(u.data, 0, c, part::forward_data);
     u.data = graph_.end_node();
-    u.played.push_back(at.forward);
+    u.played.emplace_back(at.forward, u.lag);
   }
 
   void backward(const Action& a) {
@@ -109,17 +110,32 @@ class Builder {
     Cell& at = cell(c, a.micro_batch);
     edge(u.compute, 0, c, of(part::backward));
     if (at.gradient != none) edge(at.gradient, 0, c, of(part::backward_message));
-    edge(u.released, -u.lag, c, of(part::backward_after_data));
-    edge(u.data, 0, c, of(part::backward_after_data));
+    int& slots = reduced_[static_cast<std::size_t>(c)];
+    if (s_.sharded) {
+      edge(u.compute, 0, c, of(part::backward_gathers));
+      edge(u.compute, 0, c, of(part::backward_slots));
+      if (at.gradient != none) edge(at.gradient, 0, c, of(part::message_gathers));
+      if (at.gradient != none) edge(at.gradient, 0, c, of(part::message_slots));
+      edge(u.released, -u.lag, c, of(part::backward_after_data));
+      edge(u.data, 0, c, of(part::backward_after_data));
+      if (slots != none) edge(slots, 0, c, of(part::backward_after_slots));
+    }
     if (c > 0) place(true, c, a.micro_batch, s_.backward_tail);
-    const int before = u.compute;
+    const int before = u.compute, released = u.released;
+    const Time lag = u.lag;
     at.backward = u.compute = u.released = graph_.end_node();
     u.lag = 0;
     edge(before, 0, c, of(part::backward_reduce));
     if (at.gradient != none) edge(at.gradient, 0, c, of(part::message_reduce));
     edge(u.data, 0, c, of(part::backward_data));
-    u.data = graph_.end_node();
-    u.played.push_back(at.backward);
+    if (s_.sharded) {
+      edge(released, -lag, c, of(part::backward_data));
+      edge(released, -lag, c, of(part::backward_data_gathers));
+      edge(u.data, 0, c, of(part::backward_data_gathers));
+      edge(at.backward, 0, c, of(part::backward_end));
+    }
+    slots = u.data = graph_.end_node();
+    u.played.emplace_back(at.backward, 0);
   }
 
   void message(const orrery::Step& step) {
@@ -130,7 +146,10 @@ class Builder {
     const Time price = (gradients ? s_.gradient : s_.activation)[static_cast<std::size_t>(from % s_.units)];
     edge(gradients ? cell(from, mb).backward : cell(from, mb).forward, price);
     const std::int64_t posted = std::int64_t{step.position} - 1 - s_.receive_ahead;
-    if (posted >= 0) edge(receiver.played[static_cast<std::size_t>(posted)], price);
+    if (posted >= 0) {
+      const auto [node, lag] = receiver.played[static_cast<std::size_t>(posted)];
+      edge(node, price - lag);
+    }
     if (sender.sent[gradients] != none) edge(sender.sent[gradients], price);
     if (receiver.received[gradients] != none) edge(receiver.received[gradients], price);
     const int node = graph_.end_node();
@@ -190,6 +209,7 @@ class Builder {
   std::vector<Cell> cells_;
   std::vector<Output> outputs_[2];
   std::vector<int> gathered_before_;  // by chunk: the data stream before its parameters
+  std::vector<int> reduced_;          // by chunk: the data stream after its last backward pass
 };
 
 }  // namespace

@@ -3,7 +3,8 @@
 //
 // A call's node C is the end of its last compute, D the end of what its rank's data stream has been given so
 // far. A chunk's components give what lies between: from the rank's call before (C), from its data stream
-// (D), from the message that brings its input (M). Waits are those of compile(): sim/program/compile.cc.
+// (D), from the message that brings its input (M), from the reductions of its own backward pass before, whose
+// gradients' slots it takes (S). Waits are those of compile(): sim/program/compile.cc and stage.cc.
 #pragma once
 #include <vector>
 
@@ -19,24 +20,32 @@ enum class Turn : std::uint8_t { first, middle, last };
 // Components by their place in Problem::components.
 namespace part {
 enum Part : int {
-  forward,                             // compute of a forward pass, C to C and M to C
-  forward_after_data,                  // gathers, then compute: D to C
-  forward_data,                        // gathers: D to D
-  parameters,                          // gathers of updated parameters at the step's beginning
-  parameters_first,                    // these, then compute of the first forward pass
-  backward,                            // by turn, 6 each:
-  backward_after_data = backward + 1,  // gathers, then compute: D to C
-  backward_message,                    // M to C
-  backward_reduce,                     // C to D: compute, then reductions
-  backward_data,                       // gathers and reductions: D to D
-  message_reduce,                      // M to D
-  late_reduce = backward + 18,         // reductions that were not overlapped
-  tensor_sum,                          // of partial gradients over tensor ranks
+  forward,               // compute of a forward pass, C to C and M to C
+  forward_after_data,    // gathers, then compute: D to C
+  forward_data,          // gathers: D to D
+  parameters,            // gathers of updated parameters at the step's beginning
+  parameters_first,      // these, then compute of the first forward pass
+  backward,              // C to C; by turn, `kinds` each:
+  backward_gathers,      // C to C: compute, the data stream to a gather, compute
+  backward_slots,        // C to C: the same to a slot of whole gradients
+  backward_after_data,   // D to C: the data stream to a gather, compute
+  backward_after_slots,  // S to C: the data stream to a slot, compute
+  backward_message,      // M to C
+  message_gathers,       // as from C
+  message_slots,
+  backward_reduce,              // C to D: compute, then reductions
+  backward_data,                // D to D: gathers and reductions
+  backward_data_gathers,        // D to D: the data stream to a gather, compute, reductions
+  message_reduce,               // M to D
+  backward_end,                 // from the pass's end to D: its last reduction
+  late_reduce = backward + 39,  // reductions that were not overlapped
+  tensor_sum,                   // of partial gradients over tensor ranks
   norm,
   update,
   count
 };
-constexpr int of_turn(int p, Turn turn) { return p + 6 * static_cast<int>(turn); }
+inline constexpr int kinds = backward_end + 1 - backward;
+constexpr int of_turn(int p, Turn turn) { return p + kinds * static_cast<int>(turn); }
 }  // namespace part
 
 struct StepShape {
@@ -44,6 +53,7 @@ struct StepShape {
   std::uint32_t micro_batches = 1;
   std::vector<orrery::Step> steps;  // of the Linearizer
   bool late_reduction = false;      // gradients are reduced after the last backward pass
+  bool sharded = false;             // some strategy gathers parameters or reduces gradients in every pass
   int receive_ahead = 1, send_slots = 2;
   std::vector<Time> activation, gradient;    // price of a message by the unit that sends it
   Time unpack = 0;                           // a forward pass begins with the gather of its message

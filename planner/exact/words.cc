@@ -191,6 +191,7 @@ void Words::add_coordinates(const Direction& d, std::size_t i, int limit) {
     const bool branch = k.states > 1 && choices < 2;
     choices += k.states > 1;
     for (std::uint32_t j = 1; j < static_cast<std::uint32_t>(k.states); ++j) {
+      if (!additive_.goes_on(static_cast<std::uint32_t>(k.first) + j)) continue;
       if (!branch) {  // relative to the first state: enough for any sum
         add({{{first, -1}, {first + j, 1}}, limit});
         continue;

@@ -47,7 +47,8 @@ class Additive {
   }
   int during(int component) const {
     return during_[static_cast<std::size_t>(component)];
-  }  // state, from `first`
+  }                                                                    // state, from `first`
+  bool goes_on(std::uint32_t state) const { return goes_on_[state]; }  // some strategy leads on from it
 
  private:
   std::size_t index(int table, int strategy, int component) const {
@@ -59,6 +60,7 @@ class Additive {
   std::vector<std::size_t> first_;  // by table
   std::vector<Time> entries_;
   std::vector<int> during_;
+  std::vector<bool> goes_on_;
 };
 
 // A position of a unit's words.

@@ -40,6 +40,8 @@ Costs random_costs(Random& r) {
   c.tail = r.up_to(3);
   if (c.sharded || r.once_in(4)) c.reduce[0] = c.reduce[1] = 1 + r.up_to(80);
   c.reduce[2] = r.once_in(4) ? c.reduce[1] : 1 + r.up_to(120);
+  if (c.reduce[0] > 0 && !r.once_in(4)) c.slots = true;
+  for (std::size_t t = 0; t < 3; ++t) c.written[t] = c.backward[t] - 3 - r.up_to(20);
   if (!c.sharded && r.once_in(2)) c.parameters = 1 + r.up_to(90);
   if (r.once_in(2)) c.late_base = r.up_to(9), c.late = r.up_to(50);
   c.tensor_sum = r.up_to(3), c.norm = r.up_to(4), c.update = r.up_to(20);
@@ -49,17 +51,24 @@ Costs random_costs(Random& r) {
   return c;
 }
 
+// Of random_costs().
+constexpr Most longest{true, 60, 120, 3};
+
 std::vector<Strategy> random_table(Random& r, const std::vector<Component>& components, int strategies,
                                    int layouts, int edge) {
   std::vector<Strategy> out;
-  const Costs first = random_costs(r), last = random_costs(r);
+  Costs first = random_costs(r), last = random_costs(r);
+  first.sharded = last.sharded = first.slots = last.slots = false;
   for (int s = 0; s < strategies; ++s) {
-    std::vector<Transition> t = transitions(components, random_costs(r), edge != 1);
+    Strategy made = strategy(components, random_costs(r), longest, edge != 1);
     if (edge == -1)
-      t = then(transitions(components, first, false), transitions(components, random_costs(r), true));
+      made = then(strategy(components, first, longest, false),
+                  strategy(components, random_costs(r), longest, true));
     if (edge == 1)
-      t = then(transitions(components, random_costs(r), false), transitions(components, last, true));
-    out.push_back({static_cast<int>(r.up_to(layouts - 1)), std::move(t)});
+      made = then(strategy(components, random_costs(r), longest, false),
+                  strategy(components, last, longest, true));
+    made.layout = static_cast<int>(r.up_to(layouts - 1));
+    out.push_back(std::move(made));
   }
   return out;
 }
@@ -112,6 +121,7 @@ Instance random_instance(unsigned seed) {
   if (!Linearizer().run(plan, shape.micro_batches, shape.steps).empty())
     plan.send_slots = 0;  // a deadlock: none of these has one
   shape.late_reduction = r.once_in(2);
+  shape.sharded = true;
   for (int u = 0; u < p.units; ++u)
     shape.activation.push_back(r.up_to(15)), shape.gradient.push_back(r.up_to(15));
   shape.unpack = r.up_to(3), shape.forward_tail = r.up_to(5), shape.backward_tail = r.up_to(5);
