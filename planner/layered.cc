@@ -16,8 +16,10 @@ namespace {
 constexpr std::size_t first_rounds = 4, small_round = 2, large_round = 16;
 constexpr int guesses = 3;  // of a frame: each learns from the one before
 constexpr exact::Time nanosecond = 1000;
-// Of one frame: what closes at all closes within a part of this.
-constexpr exact::FrameOptions budget{{3'000}, 50'000, 200, 25, 2'000, 24};
+// Of one frame. First what closes soon does, and the others give a plan: a beam's best words. What closes at
+// all then closes within a part of the second.
+constexpr exact::FrameOptions quick{{200, 60}, 10'000, 200, 25, 2'000, 24},
+    budget{{3'000, 300}, 50'000, 200, 25, 2'000, 24};
 
 struct Frame {
   Plan base;
@@ -26,7 +28,7 @@ struct Frame {
       measured;  // shared by frames that differ in their schedule alone
   std::vector<std::optional<Zero>> edges{std::nullopt};  // what its first and last layer may be cut like
   exact::Time bound = 0;                                 // of its static step
-  bool open = true, solved = false;
+  bool solved = false;
   std::optional<Plan> best;  // that this round found
   exact::Time step = exact::infeasible;
   std::size_t simulated = 0, exact = 0, below = 0;
@@ -57,7 +59,9 @@ class LayeredSearch {
     by_bound();
     in_rounds("frames bounded", large_round, [this](Frame& f, Evaluator& e) { guess(f, e); });
     by_bound();
-    in_rounds("frames solved", small_round, [this](Frame& f, Evaluator& e) { solve(f, e); });
+    in_rounds("frames tried", small_round, [this](Frame& f, Evaluator& e) { solve(f, e, quick); });
+    by_bound();
+    in_rounds("frames solved", small_round, [this](Frame& f, Evaluator& e) { solve(f, e, budget); });
     count();
     return std::move(out_);
   }
@@ -70,7 +74,7 @@ class LayeredSearch {
     std::stable_sort(frames_.begin(), frames_.end(),
                      [](const Frame& a, const Frame& b) { return a.bound < b.bound; });
   }
-  bool out(const Frame& f) const { return !f.open || f.bound >= out_.step.v; }
+  bool out(const Frame& f) const { return f.solved || f.bound >= out_.step.v; }
   exact::FrameModel model(const Frame& f, std::optional<Zero> edges) const {
     return exact::frame_model(problem_, f.base, *f.measured, edges, s_.objective.memory_at_most);
   }
@@ -82,7 +86,7 @@ class LayeredSearch {
   void share_measurements();
   void guess(Frame&, Evaluator&);
   exact::Time guess(Frame&, Evaluator&, std::optional<Zero> edges);
-  void solve(Frame&, Evaluator&);
+  void solve(Frame&, Evaluator&, const exact::FrameOptions&);
   void simulate(Frame&, Evaluator&, const exact::FrameModel&, const exact::Choice&);
   void count();
 
@@ -203,12 +207,12 @@ exact::Time LayeredSearch::guess(Frame& f, Evaluator& evaluator, std::optional<Z
 }
 
 // Every choice of ends is a problem of its own.
-void LayeredSearch::solve(Frame& f, Evaluator& evaluator) {
+void LayeredSearch::solve(Frame& f, Evaluator& evaluator, const exact::FrameOptions& options) {
   exact::Time least = exact::infeasible, known = out_.step.v;
   f.solved = true;
   for (const auto& edges : f.edges) {
     const exact::FrameModel m = model(f, edges);
-    exact::Frame frame(m.problem, budget);
+    exact::Frame frame(m.problem, options);
     if (const auto choice = frame.guess(known)) frame.learn(*choice);
     const exact::Frame::Answer answer = frame.solve(known, [this] { return watch_.stop(); });
     least = std::min(least, answer.proven && answer.best ? answer.step : answer.lower);
@@ -219,7 +223,6 @@ void LayeredSearch::solve(Frame& f, Evaluator& evaluator) {
     f.solved = f.solved && answer.proven;
   }
   f.bound = std::max(f.bound, least);
-  f.open = false;
 }
 
 void LayeredSearch::count() {

@@ -113,7 +113,8 @@ class Frame {
 
   // frame_guess.cc
   bool balance();
-  std::optional<Word> round(int unit, std::size_t way, const Direction&) const;
+  std::optional<Choice> rounded(bool spread);
+  std::optional<Word> round(int unit, std::size_t way, const Direction&, bool spread) const;
 
   // frame_search.cc
   bool generate();
@@ -142,7 +143,7 @@ class Frame {
 
   // Of guess() and solve():
   const std::function<bool()>* stop_ = nullptr;
-  bool stopped_ = false, improved_ = false;
+  bool stopped_ = false, improved_ = false, whole_ = true;  // whole_: the pass has all words that matter
   std::size_t nodes_ = 0;
   Compact compact_;  // of the pass
   std::unique_ptr<Additive> compact_additive_;

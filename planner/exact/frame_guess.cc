@@ -20,9 +20,10 @@ bool within(const Problem& p, int unit, const Word& word) {
 
 }  // namespace
 
-// A word that fits, short on a direction: the relaxed one, as much of its quicker part as fits. Where its
-// bytes are bounded too loosely for that, the strategies of least bytes.
-std::optional<Word> Frame::round(int u, std::size_t way, const Direction& whole) const {
+// A word that fits, short on a direction: the relaxed one, as much of its quicker part as fits, in one piece
+// or spread evenly, so that compute and collectives of unlike layers overlap. Where its bytes are bounded too
+// loosely for that, the strategies of least bytes.
+std::optional<Word> Frame::round(int u, std::size_t way, const Direction& whole, bool spread) const {
   const Unit& unit = units_[size(u)];
   const std::vector<Position>& at = unit.positions[way];
   Relaxed relaxed;
@@ -37,7 +38,9 @@ std::optional<Word> Frame::round(int u, std::size_t way, const Direction& whole)
           static_cast<std::size_t>(std::find_if(unit.alike[way].begin(), unit.alike[way].end(),
                                                 [&](const Alike& a) { return a.position == x; }) -
                                    unit.alike[way].begin());
-      word.strategies.push_back(used[kind]++ < quick ? most[kind] : others[kind]);
+      const Time n = used[kind]++, all = unit.alike[way][kind].count, many = std::min(quick, all);
+      const bool quicker = spread ? (n + 1) * many / all > n * many / all : n < many;
+      word.strategies.push_back(quicker ? most[kind] : others[kind]);
     }
     word.values = values_of_word(p_, at, word.strategies);
     return within(p_, u, word);
@@ -91,6 +94,20 @@ bool Frame::balance() {
 
 std::optional<Choice> Frame::guess(Time upper) {
   if (too_many_ways_ || bound(upper) >= upper || !balance()) return {};
+  std::optional<Choice> best;
+  Time least = infeasible;
+  for (const bool spread : {false, true}) {
+    const auto choice = rounded(spread);
+    if (!choice) continue;
+    const Time t = replay_.run(p_, values_of(p_, *choice));
+    ++counts_.replays;
+    if (t < least) least = t, best = choice;
+  }
+  return best;
+}
+
+// The ways chosen, and for each unit a word that is short on the path that is longest through it.
+std::optional<Choice> Frame::rounded(bool spread) {
   std::vector<Word> words;
   for (std::size_t u = 0; u < units_.size(); ++u) {
     // The path that is longest through the unit may be a mean of several.
@@ -106,7 +123,7 @@ std::optional<Choice> Frame::guess(Time upper) {
     for (Term& t : whole) t.count *= 8 * static_cast<Time>(paths_.size());
     for (const Cutting& c : paths_)  // the others break ties
       whole.insert(whole.end(), c.direction[u].begin(), c.direction[u].end());
-    auto word = round(static_cast<int>(u), way_[u], merged(std::move(whole)));
+    auto word = round(static_cast<int>(u), way_[u], merged(std::move(whole)), spread);
     if (!word) return {};
     words.push_back(std::move(*word));
   }

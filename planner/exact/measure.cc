@@ -78,6 +78,7 @@ void Measuring::measure(const LayerStrategy& s) {
     if (d.reductions > 0) c.tail = probe_.after_gradients(one.backward(t));
     if (const std::uint32_t row = one.backward(t).whole_gradients[1]; row != BlockBuilder::none) {
       c.slots = true;
+      c.slot = probe_.gradient_bytes(one);
       c.written[i] = probe_.compute(one.backward(t), row);
     }
   }

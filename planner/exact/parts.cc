@@ -195,14 +195,26 @@ class BackwardPass {
   Time b_, reduce_;
 };
 
-// Bytes at the peak: of the layers before, then the peak, which stays. State 2: the layer before is sharded.
-void peak(Listing& to, int component, const Costs& c, Time own, Time second) {
-  to.add(component, 0, 0, c.stash);
-  to.add(component, 0, 1, own);
-  to.add(component, 1, 1, 0);
-  if (!c.sharded) return;
-  to.add(component, 0, 2, c.stash);
-  to.add(component, 2, 1, own + second);
+// Bytes at the peak: of the layers before, then the peak, which stays. The layer before takes turns in slots
+// of parameters: if this one does too, both are held. Some layer before takes turns in slots of gradients: if
+// this one does too, and a later one, both are held (`between`).
+enum Peak { held, peaked, gathered_before, slotted_before, between, peak_states };
+
+void peak(Listing& to, int component, const Costs& c, Time own, Time second, bool backward) {
+  to.add(component, held, held, c.stash);
+  to.add(component, held, peaked, own);
+  to.add(component, peaked, peaked, 0);
+  if (c.sharded) {
+    to.add(component, held, gathered_before, c.stash);
+    to.add(component, gathered_before, peaked, own + second);
+  }
+  if (!backward) return;
+  to.add(component, slotted_before, slotted_before, c.stash);
+  if (!c.slots) return to.add(component, between, between, 0);
+  to.add(component, held, slotted_before, c.stash);
+  to.add(component, slotted_before, between, own + c.slot);
+  if (c.sharded) to.add(component, gathered_before, between, own + second + c.slot);
+  to.add(component, between, peaked, 0);
 }
 
 }  // namespace
@@ -233,7 +245,8 @@ std::vector<Component> step_components(const Bases& bases) {
   out[part::tensor_sum] = with_states(1, all, bases.tensor_sum);
   out[part::norm] = with_states(1, all, bases.norm);
   out[part::update] = with_states(1, all, bases.update);
-  out[memory_part::peak_forward] = out[memory_part::peak_backward] = with_states(3, second);
+  out[memory_part::peak_forward] = with_states(slotted_before, only(peaked));
+  out[memory_part::peak_backward] = with_states(peak_states, only(peaked));
   int first = 0;
   for (Component& c : out) {
     c.first = first;
@@ -266,8 +279,8 @@ Strategy strategy(const std::vector<Component>& components, const Costs& c, cons
   to.add(part::update, 0, 0, c.update);
   to.add(memory_part::persistent, 0, 0, c.persistent);
   to.add(memory_part::stash, 0, 0, c.stash);
-  peak(to, memory_part::peak_forward, c, c.peak_forward, c.second_forward);
-  peak(to, memory_part::peak_backward, c, c.peak_backward, c.second_backward);
+  peak(to, memory_part::peak_forward, c, c.peak_forward, c.second_forward, false);
+  peak(to, memory_part::peak_backward, c, c.peak_backward, c.second_backward, true);
   return to.take();
 }
 

@@ -41,6 +41,7 @@ struct Costs {
   Time persistent = 0, stash = 0;                // bytes
   Time peak_forward = 0, peak_backward = 0;      // above the stashes of the layers before it
   Time second_forward = 0, second_backward = 0;  // besides, if the layer before it is sharded too
+  Time slot = 0;                                 // of its gradients
   bool sharded = false;                          // ZeRO 3: its parameters take turns in slots
   bool slots = false;                            // ZeRO 2 and 3: its gradients take turns in two slots
   Time written[3] = {0, 0, 0};                   // backward compute from the first write of its gradients on

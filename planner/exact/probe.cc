@@ -262,6 +262,8 @@ Time Probe::persistent(const Chunk& c) const {
   return sum;
 }
 
+Time Probe::gradient_bytes(const Chunk& one) const { return emitter_.gradient_bytes(one.blocks->units[1]).v; }
+
 Time Probe::tokens_copy(const Chunk& first) {
   const std::uint32_t block = begin_block(first);
   return total(block, Stream::host) + total(block, Stream::to_device);

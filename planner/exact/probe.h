@@ -70,6 +70,7 @@ class Probe {
   Time output(const Chunk&) const;  // of a forward pass that isn't the model's last
   std::uint32_t message_block(bool gradients);
   Time persistent(const Chunk&) const;
+  Time gradient_bytes(const Chunk& one) const;  // of its first layer, whole
   Time tokens_copy(const Chunk&);
 
   std::uint32_t micro_batches() const { return micro_batches_; }

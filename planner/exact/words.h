@@ -105,6 +105,7 @@ bool can_fit(const Problem&, const Additive&, int unit, const std::vector<Alike>
 
 struct WordLimits {
   std::size_t labels = 20'000;  // at once
+  std::size_t beam = 0;         // of more, so many that seem best are kept; 0: none
 };
 
 class Words {
@@ -112,7 +113,7 @@ class Words {
   Words(const Problem& problem, const Additive& additive) : p_(problem), additive_(additive) {}
 
   // All words that no cut rules out and no other word dominates on the directions. False if the labels went
-  // over the limit, and `out` is not complete.
+  // over the limit: then `out` is not complete, or without a beam empty.
   bool generate(int unit, const std::vector<Position>&, const std::vector<Cut>&,
                 const std::vector<Direction>&, Time upper, const WordLimits&, std::vector<Word>& out);
 
@@ -144,6 +145,8 @@ class Words {
   void add_coordinates(const Direction&, std::size_t position, int limit);
   void append(const Time* from, int before_layout, std::size_t position, int strategy, Time* to);
   void keep_best(std::size_t first, std::size_t position);
+  void keep_few(const std::vector<Cut>&, std::size_t position, std::size_t most);
+  double seems(const std::vector<Cut>&, const Time* values, std::size_t position) const;
   void measure(const Time* values, std::size_t position, Time* out) const;
 
   const Problem& p_;

@@ -176,8 +176,8 @@ TEST(FrameModel, IsALowerBoundWhereParametersOrGradientsAreSharded) {
 
 // Over networks from one where collectives take many times as long as compute to one where they are hidden.
 TEST(FrameModel, IsTheReplayOfAlikeShardedLayersOverAnyNetwork) {
-  for (const double gigabytes : {0.5, 2.0, 5.0, 10.0, 20.0, 50.0})
-    for (const int layers : {3, 4, 5})
+  for (const double gigabytes : {0.5, 5.0, 20.0})
+    for (const int layers : {3, 5})
       for (const Plan& base :
            {plan_of(1, 16, 1, 1), plan_of(2, 8, 1, 1), plan_of(2, 4, 2, 1), plan_of(1, 8, 2, 1)}) {
         Scenario s = scenario_of(layers, 80);
