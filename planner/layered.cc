@@ -18,8 +18,8 @@ constexpr int guesses = 3;  // of a frame: each learns from the one before
 constexpr exact::Time nanosecond = 1000;
 // Of one frame. First what closes soon does, and the others give a plan: a beam's best words. What closes at
 // all then closes within a part of the second.
-constexpr exact::FrameOptions quick{{200, 60}, 10'000, 200, 25, 2'000, 24},
-    budget{{3'000, 300}, 50'000, 200, 25, 2'000, 24};
+constexpr exact::FrameOptions quick{{100, 30}, 10'000, 200, 25, 2'000, 24},
+    budget{{3'000, 0}, 50'000, 200, 25, 2'000, 24};
 
 struct Frame {
   Plan base;
