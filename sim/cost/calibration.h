@@ -125,6 +125,9 @@ struct Calibration {
 
   HeldOut held_out;                   // of these constants as they are: who changes one clears it
 
+  // What the machine said of itself when it was measured, for readers: "GPU", "SM clock under load". Prices nothing.
+  std::map<std::string, std::string> facts;
+
   std::map<std::string, Provenance, std::less<>> provenance;  // by name of the constant
 
   const OpConstants& op(OpName o, Pass p) const {

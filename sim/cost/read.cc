@@ -82,6 +82,9 @@ class CalibrationReader {
     measured_in_file_ = 0;
     c_.name = r.string("name");
     c_.held_out = {};  // a base's is of other constants
+    c_.facts.clear();  // ... of another machine
+    if (const auto facts = r.object_if("facts"))
+      for (const std::string& key : facts->keys()) c_.facts[key] = facts->string(key);
     if (const auto stated = r.object_if("held_out")) c_.held_out = read_held_out(*stated);
     c_.device = r.string_or("device", c_.device);
     c_.stack = r.string_or("stack", c_.stack);
@@ -283,6 +286,11 @@ Json write_calibration(const Calibration& c) {
     out.set("held_out", Json::object({{"runs", h.runs},
                                       {"error", Json(h.error * 100).dump(false) + " %"},
                                       {"source", h.source}}));
+  if (!c.facts.empty()) {
+    Json facts = Json::object();
+    for (const auto& [key, value] : c.facts) facts.set(key, value);
+    out.set("facts", std::move(facts));
+  }
   out.set("constants", Json::array(constant_groups(c)));
   Json attention = Json::array(), curves = Json::array();
   for (const AttentionRates& a : c.attention_rates) {

@@ -109,6 +109,17 @@ TEST(CalibrationFile, HeldOutRunsAreOfTheFileItselfAndNotOfItsBases) {
   EXPECT_EQ(read_calibration(files, "again.json"), read_calibration(files, "base.json"));
 }
 
+TEST(CalibrationFile, FactsAreOfTheFileItselfAndReadBackEqual) {
+  Texts files;
+  files.texts["base.json"] = file(R"(, "facts": {"GPU": "one", "SM clock": "1980 MHz"})");
+  files.texts["c.json"] = file(R"(, "bases": ["base.json"])");
+  const Calibration c = read_calibration(files, "base.json");
+  EXPECT_EQ(c.facts, (std::map<std::string, std::string>{{"GPU", "one"}, {"SM clock", "1980 MHz"}}));
+  EXPECT_TRUE(read_calibration(files, "c.json").facts.empty());
+  files.texts["again.json"] = write_calibration(c).dump();
+  EXPECT_EQ(read_calibration(files, "again.json"), c);
+}
+
 TEST(CalibrationFile, MeasuredOpsAreReadBackEqualAndLaterOnesReplace) {
   Calibration c = calibration("h100-megatron-core");
   Op product{.name = OpName::logits, .kind = OpKind::matmul, .pass = Pass::weight_gradient, .dtype = DType::fp32};
