@@ -1,7 +1,7 @@
 // One device as one rank sees it, with the semantics of CUDA streams and of NCCL: calls return at once and
-// queue work; a stream runs its work in order; streams order each other by events, ranks by communications. Implemented by the CPU
-// (runtime/cpu), by plug-ins (CUDA) and by the rehearsal, which waits instead of computing. All must pass the
-// conformance suite (tests/runtime/conformance).
+// queue work; a stream runs its work in order; streams order each other by events, ranks by communications.
+// Implemented by the CPU (runtime/cpu), by plug-ins (CUDA) and by the rehearsal, which waits instead of
+// computing. All must pass the conformance suite (tests/runtime/conformance).
 //
 // Thread-compatible: one host thread calls. Errors of the device or of a peer are thrown as DeviceError by
 // the call that meets them, at the latest by synchronize().
@@ -21,7 +21,7 @@
 namespace orrery {
 
 // Raised with every change of this header or of kernel.h.
-inline constexpr std::uint32_t backend_abi = 2;
+inline constexpr std::uint32_t backend_abi = 3;
 
 enum class Memory : std::uint8_t { device, host };  // host: pinned, the source of copies to the device
 
@@ -62,10 +62,24 @@ struct Communication {
 };
 
 struct BackendProperties {
-  std::string name;          // "cpu", "cuda: NVIDIA H100 80GB HBM3"
-  bool computes = true;      // false: kernels have no effect on memory
-  bool real_time = true;     // false: time_of() is simulated time
-  Bytes memory{};            // of the device
+  std::string name;            // "cpu", "cuda: NVIDIA H100 80GB HBM3"
+  bool computes = true;        // false: kernels have no effect on memory
+  bool real_time = true;       // false: time_of() is simulated time
+  Bytes memory{};              // of the device
+  std::string architecture{};  // "hopper"; empty: the host's processor
+  int multiprocessors = 1;
+};
+
+// What a device or a library says of itself, for records: {"SM clock", "1980 MHz"}.
+struct Fact {
+  std::string name, value;
+};
+
+// The runs of one kernel as the device's own tracer saw them.
+struct TracedKernel {
+  std::string name;
+  std::uint64_t count = 0;
+  Seconds total{};
 };
 
 class Backend {
@@ -87,10 +101,21 @@ class Backend {
   // A wait before an event's first record of a step passes at once, as with CUDA; records may be repeated.
   virtual void record(EventIndex, Stream) = 0;
   virtual void wait(EventIndex, Stream) = 0;
-  virtual void synchronize() = 0;                // the host waits for all streams
-  virtual void synchronize(EventIndex) = 0;      // the host waits for the last record of an event
+  virtual void synchronize() = 0;            // the host waits for all streams
+  virtual void synchronize(EventIndex) = 0;  // the host waits for the last record of an event
   // When the last record of an event was reached, on the backend's clock. After synchronize().
   virtual Tick time_of(EventIndex) const = 0;
+
+  // What profiles record and no step needs.
+  // What the device is and does at this moment: versions, clocks, power, and what can't be asked.
+  virtual std::vector<Fact> facts() const { return {}; }
+  // From now on kernels are traced, until traced_kernels(); false: nothing here can.
+  virtual bool trace_kernels() { return false; }
+  // Those that ran since, most time first. After synchronize().
+  virtual std::vector<TracedKernel> traced_kernels() { return {}; }
+  // Collective over the world: how long the communication library itself expects each collective of group 0
+  // to take, which holds all ranks; 0: it does not say. Nothing is executed. Empty: no such library.
+  virtual std::vector<Seconds> estimates(std::span<const Communication>) { return {}; }
 };
 
 // The job that a rank of a plug-in is part of: how it reaches the other ranks before its own connections are
@@ -114,7 +139,8 @@ struct BackendConfig {
   std::uint32_t rank = 0, world = 1, local_rank = 0;
   JobLink* job = nullptr;  // null: a world of one that nobody watches
 };
-using BackendFactory = Backend* (*)(std::uint32_t abi, const BackendConfig*, char* error, std::size_t error_size);
+using BackendFactory = Backend* (*)(std::uint32_t abi, const BackendConfig*, char* error,
+                                    std::size_t error_size);
 inline constexpr const char* backend_factory_symbol = "orrery_backend_create";
 
 }  // namespace orrery

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "runtime/cuda/check.h"
+#include "runtime/cuda/facts.h"
 #include "runtime/cuda/kernels/kernels.h"
 #include "sim/base/error.h"
 
@@ -70,6 +71,13 @@ void dispatch(const Kernel& k, const Launch& at, Products& products) {
   }
 }
 
+// The catalogue's words, which tables of NCCL are named by.
+std::string architecture(const GpuProperties& p) {
+  if (p.major >= 10) return "blackwell";
+  if (p.major == 9) return "hopper";
+  return p.minor == 9 ? "ada" : "ampere";
+}
+
 }  // namespace
 
 CudaBackend::CudaBackend(const BackendConfig& config)
@@ -91,7 +99,20 @@ BackendProperties CudaBackend::properties() const {
   BackendProperties p;
   p.name = "cuda: " + device_.properties().name;
   p.memory = {static_cast<std::int64_t>(device_.properties().memory)};
+  p.architecture = architecture(device_.properties());
+  p.multiprocessors = device_.properties().multiprocessors;
   return p;
+}
+
+std::vector<Fact> CudaBackend::facts() const {
+  std::vector<Fact> out = library_facts();
+  const GpuProperties& p = device_.properties();
+  out.push_back({"GPU", p.name});
+  out.push_back({"compute capability", std::to_string(p.major) + "." + std::to_string(p.minor)});
+  out.push_back({"multiprocessors", std::to_string(p.multiprocessors)});
+  out.push_back(tracer_.fact());
+  for (Fact& f : nvml_facts(device_.properties().bus)) out.push_back(std::move(f));
+  return out;
 }
 
 void CudaBackend::fail(const std::exception& e, std::string_view what) {

@@ -10,6 +10,7 @@
 #include "runtime/cuda/communicators.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/events.h"
+#include "runtime/cuda/kernel_tracer.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/products.h"
 #include "runtime/cuda/step_graph.h"
@@ -34,6 +35,13 @@ class CudaBackend final : public Backend {
   void synchronize() override;
   void synchronize(EventIndex) override;
   Tick time_of(EventIndex e) const override { return events_.time_of(e); }
+
+  std::vector<Fact> facts() const override;
+  bool trace_kernels() override { return tracer_.start(); }
+  std::vector<TracedKernel> traced_kernels() override { return tracer_.finish(); }
+  std::vector<Seconds> estimates(std::span<const Communication> c) override {
+    return communicators_.estimates(c, device_.stream(Stream::data));
+  }
 
  private:
   // What a stream keeps from kernel to kernel.
@@ -73,6 +81,7 @@ class CudaBackend final : public Backend {
   bool capturing_ = false;
   Calls calls_;  // since the last synchronize(), if graphs are wanted
   StepGraphs graphs_;
+  KernelTracer tracer_;
   Watch watch_;  // last: its thread ends before the rest goes
 };
 

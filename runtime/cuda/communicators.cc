@@ -8,6 +8,9 @@
 #include "runtime/cuda/check.h"
 #include "sim/base/error.h"
 
+// Since NCCL 2.22; null where the library that is found at run time is older.
+extern "C" [[gnu::weak]] ncclResult_t ncclGroupSimulateEnd(ncclSimInfo_t*);
+
 namespace orrery::cuda {
 namespace {
 
@@ -250,6 +253,36 @@ void Communicators::run(const Communication& c, cudaStream_t stream) {
     result = ncclGroupEnd();
   }
   settle(g, result, describe(c));
+}
+
+Seconds Communicators::estimate(const Group& g, const Communication& c, cudaStream_t stream) const {
+  ncclSimInfo_t info = NCCL_SIM_INFO_INITIALIZER;
+  if (const ncclResult_t r = ncclGroupStart(); r != ncclSuccess) fail(r, g.comm, describe(c));
+  for (const Transfer& t : c.transfers) queue(g, c, t, stream);
+  if (const ncclResult_t r = ncclGroupSimulateEnd(&info); r != ncclSuccess)
+    fail(r, g.comm, "an estimate of " + describe(c));
+  return {std::max(0.0, static_cast<double>(info.estimatedTime) * 1e-6)};
+}
+
+std::vector<Seconds> Communicators::estimates(std::span<const Communication> list, cudaStream_t stream) {
+  if (&ncclGroupSimulateEnd == nullptr || groups_.empty() || groups_[0].members.size() < 2) return {};
+  Group g = groups_[0];
+  ORRERY_CHECK(g.members.size() == world_);
+  ncclUniqueId id{};
+  if (g.me == 0)
+    if (const ncclResult_t r = ncclGetUniqueId(&id); r != ncclSuccess)
+      fail(r, nullptr, "an identity of a group");
+  std::vector<ncclUniqueId> all(world_);
+  job_->gather(&id, sizeof id, all.data());
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  if (const ncclResult_t r = ncclCommInitRankConfig(&g.comm, static_cast<int>(world_), all[g.members[0]],
+                                                    static_cast<int>(g.me), &config);
+      r != ncclSuccess)
+    fail(r, g.comm, "a communicator for estimates");
+  std::vector<Seconds> out;
+  for (const Communication& c : list) out.push_back(estimate(g, c, stream));
+  ncclCommDestroy(g.comm);
+  return out;
 }
 
 void Communicators::abort() {

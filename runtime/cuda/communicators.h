@@ -24,6 +24,9 @@ class Communicators {
   void open(std::span<const GroupMembers>, std::span<const std::uint32_t> ids);
   // Queues a meeting. Throws if its sequence number is not the group's next one.
   void run(const Communication&, cudaStream_t);
+  // What NCCL expects each collective of group 0 to take; 0: it does not say. On a communicator of its own:
+  // where calls do not block, as on the others, NCCL would carry out what it is to estimate.
+  std::vector<Seconds> estimates(std::span<const Communication>, cudaStream_t);
   // Sequences may begin again at 0.
   void step_ended();
   // All streams are idle, so communicators may be closed in peace.
@@ -54,6 +57,7 @@ class Communicators {
   void settle(const Group&, ncclResult_t, const std::string& what);
   void take_turn(Group&, const Communication&);
   void queue(const Group&, const Communication&, const Transfer&, cudaStream_t) const;
+  Seconds estimate(const Group&, const Communication&, cudaStream_t) const;
   void queue_messages(const Group&, const Communication&, const Transfer&, cudaStream_t) const;
   [[noreturn]] void fail(ncclResult_t, ncclComm_t, const std::string& what) const;
 

@@ -61,7 +61,10 @@ Device::Device(std::uint32_t number) : Device(Number{static_cast<int>(number)}) 
   use();
   cudaDeviceProp p{};
   check(cudaGetDeviceProperties(&p, number_), "properties of GPU " + std::to_string(number_));
-  properties_ = {p.name, p.totalGlobalMem, p.multiProcessorCount};
+  char bus[32];
+  std::snprintf(bus, sizeof bus, "%08x:%02x:%02x.0", static_cast<unsigned>(p.pciDomainID),
+                static_cast<unsigned>(p.pciBusID), static_cast<unsigned>(p.pciDeviceID));
+  properties_ = {p.name, p.totalGlobalMem, p.multiProcessorCount, p.major, p.minor, bus};
   int least = 0, greatest = 0;
   check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "priorities of streams");
   for (std::size_t i = 0; i < streams_.size(); ++i) {

@@ -17,6 +17,8 @@ struct GpuProperties {
   std::string name;
   std::size_t memory = 0;
   int multiprocessors = 0;
+  int major = 0, minor = 0;  // compute capability
+  std::string bus;           // "00000000:1b:00.0", as NVML names it
 };
 
 class Device {

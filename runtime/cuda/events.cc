@@ -14,7 +14,7 @@ Events::~Events() {
 
 void Events::create(std::uint32_t n) {
   events_.reserve(n);
-  check(cudaEventCreateWithFlags(&origin_, cudaEventDefault), "an event");
+  if (!origin_) check(cudaEventCreateWithFlags(&origin_, cudaEventDefault), "an event");
   while (events_.size() < n) {
     cudaEvent_t made = nullptr;
     check(cudaEventCreateWithFlags(&made, cudaEventDefault), "an event");

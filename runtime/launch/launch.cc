@@ -71,6 +71,11 @@ LaunchOptions launch_options(const Program& program, std::uint32_t ranks) {
   return out;
 }
 
+void use_plug_in(LaunchOptions& launch) {
+  launch.tensors = {};
+  launch.arena = {std::int64_t{64} << 20};
+}
+
 void run_ranks(const LaunchOptions& options, const RankBody& body) {
   if (comm::started_by_mpi()) return play_by_mpi(options, body);
   require_memory(options.ranks, options.tensors);

@@ -21,6 +21,9 @@ struct LaunchOptions {
 
 // For the ranks of a Program.
 LaunchOptions launch_options(const Program&, std::uint32_t ranks);
+// Where tensors lie in the memory of a plug-in's device: the host needs room for what ranks say to each other
+// only.
+void use_plug_in(LaunchOptions&);
 
 // What one rank does. It runs under a watchdog; DeviceError and InputError end the job.
 using RankBody = std::function<void(comm::Connection&)>;

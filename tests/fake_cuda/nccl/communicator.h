@@ -82,6 +82,7 @@ struct Handle {
   std::shared_ptr<Communicator> communicator;
   cudaStream_t stream = nullptr;  // that all of its operations must be in
   bool used = false;
+  bool blocking = true;
 };
 
 }  // namespace orrery::fake
