@@ -18,6 +18,7 @@ struct CollectivePoint {
   int ranks = 0;
   Bytes bytes{};                      // of the whole buffer
   double seconds = 0;
+  double estimate = 0;                // s, the communication library's own; 0: it does not say
   bool operator==(const CollectivePoint&) const = default;
 };
 

@@ -28,24 +28,22 @@ void fill_tokens(std::uint64_t step, std::int64_t vocab, std::span<std::int64_t>
     out[i] = static_cast<std::int64_t>(mix(step * out.size() + i) % static_cast<std::uint64_t>(vocab));
 }
 
-void measure(const Setup& setup, const Program& program, comm::Connection& connection,
+void measure(const Setup& setup, const Program& program, Backend& backend, World& world,
              std::span<double> seconds) {
-  CpuRank rank(connection);
-  Player player(setup, program, connection.rank(), rank.backend,
+  Player player(setup, program, world.rank(), backend,
                 [&](std::uint64_t step, std::int64_t, std::int64_t, std::span<std::int64_t> out) {
                   fill_tokens(step, setup.model.vocab, out);
                 });
   const InitialWeights weights(setup.model, 1);
-  load_state(setup, coordinates(setup.plan, connection.rank()), player.holdings(), from_weights(weights),
-             rank.backend);
+  load_state(setup, coordinates(setup.plan, world.rank()), player.holdings(), from_weights(weights), backend);
   StepArguments arguments;
   arguments.learning_rate = 1e-4F;
   for (std::size_t s = 0; s < warmup_steps + seconds.size(); ++s, ++arguments.step) {
-    rank.world.barrier();
+    world.barrier();
     const auto before = std::chrono::steady_clock::now();
     player.step(arguments);
-    rank.world.barrier();
-    if (s >= warmup_steps && connection.rank() == 0)
+    world.barrier();
+    if (s >= warmup_steps && world.rank() == 0)
       seconds[s - warmup_steps] =
           std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
   }
@@ -72,7 +70,7 @@ struct Case {
   }
 };
 
-void run_plan(const Problem& problem, int steps, Case& c) {
+void run_plan(const Problem& problem, const LocalOptions& options, Case& c) {
   Evaluator evaluator;
   const auto broken = evaluator.compile(problem, c.plan, Ranks::all);
   ORRERY_CHECK(!broken);
@@ -82,11 +80,19 @@ void run_plan(const Problem& problem, int steps, Case& c) {
     c.run.predicted = static_cast<double>(evaluator.simulate().makespan.v) * 1e-12;
     memory(evaluator.program(), c.run);
   }
-  const SharedDoubles results(static_cast<std::size_t>(steps));
+  const SharedDoubles results(static_cast<std::size_t>(options.steps));
   const Setup setup{problem.model, problem.training, c.plan};
-  const LaunchOptions launch =
-      launch_options(evaluator.program(), static_cast<std::uint32_t>(c.plan.ranks()));
-  run_ranks(launch, [&](comm::Connection& k) { measure(setup, evaluator.program(), k, results.values()); });
+  LaunchOptions launch = launch_options(evaluator.program(), static_cast<std::uint32_t>(c.plan.ranks()));
+  if (!options.plug_in.empty()) use_plug_in(launch);
+  run_ranks(launch, [&](comm::Connection& k) {
+    if (options.plug_in.empty()) {
+      CpuRank rank(k);
+      measure(setup, evaluator.program(), rank.backend, rank.world, results.values());
+    } else {
+      PlugInRank rank(k, options.plug_in);
+      measure(setup, evaluator.program(), *rank.backend, rank.world, results.values());
+    }
+  });
   c.seconds.insert(c.seconds.end(), results.values().begin(), results.values().end());
   c.summarize();
 }
@@ -133,7 +139,7 @@ LocalValidation validate_locally(const Question& q, const LocalOptions& options)
       const Topology topology(scenario.cluster);
       const Problem problem{scenario.model, scenario.cluster, scenario.training, q.calibration, topology};
       for (std::size_t i = 0; i < cases.size(); ++i) {
-        run_plan(problem, options.steps, cases[i]);
+        run_plan(problem, options, cases[i]);
         const LocalRun& r = cases[i].run;
         std::fprintf(
             stderr, "%s\n",

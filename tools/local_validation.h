@@ -1,4 +1,5 @@
-// Predicted against measured on this machine: plans of a scenario's space, executed on the CPU backend.
+// Predicted against measured on this machine: plans of a scenario's space, executed on the CPU or on a
+// plug-in's backend.
 #pragma once
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ struct LocalOptions {
   std::size_t plans = 12;  // of each number of ranks, spread over the space
   int passes = 3;          // over all plans: a machine's speed changes from minute to minute
   int steps = 5;           // of a pass, measured after two that are not
+  std::string plug_in{};   // the library of a backend; empty: the CPU
 };
 
 // The scenario's cluster with one node of each number of ranks. Progress goes to stderr.

@@ -15,23 +15,30 @@ namespace {
 
 constexpr Bytes beside{std::int64_t{64} << 20};  // for scratch of communication
 
-void play(comm::Region& region, std::uint32_t rank,
-          const std::function<void(Backend&, std::uint32_t)>& call) {
-  const comm::Watchdog watchdog(rank, region.board());
-  comm::MemoryChannel channel(region, rank);
-  comm::Engine engine(rank, channel, region.bell(rank), region.board(), region.arena(rank));
-  CpuBackend backend(engine, region.arena(rank));
-  call(backend, rank);
+void play_all(std::uint32_t ranks, Bytes memory, const std::function<void(Backend&, std::uint32_t)>& call) {
+  with_engines(ranks, {memory.v + beside.v},
+               [&](comm::Engine& engine, comm::Region& region, std::uint32_t rank) {
+                 CpuBackend backend(engine, region.arena(rank));
+                 call(backend, rank);
+               });
 }
 
-void play_all(std::uint32_t ranks, Bytes memory, const std::function<void(Backend&, std::uint32_t)>& call) {
-  comm::Region region(ranks, {memory.v + beside.v}, comm::Sharing::threads);
+}  // namespace
+
+void with_engines(std::uint32_t ranks, Bytes arena, const EngineBody& body) {
+  comm::Region region(ranks, {arena.v}, comm::Sharing::threads);
+  const auto play = [&](std::uint32_t rank) {
+    const comm::Watchdog watchdog(rank, region.board());
+    comm::MemoryChannel channel(region, rank);
+    comm::Engine engine(rank, channel, region.bell(rank), region.board(), region.arena(rank));
+    body(engine, region, rank);
+  };
   std::vector<std::exception_ptr> errors(ranks);
   std::vector<std::thread> threads;
   for (std::uint32_t r = 0; r < ranks; ++r)
     threads.emplace_back([&, r] {
       try {
-        play(region, r, call);
+        play(r);
       } catch (const DeviceError& e) {
         errors[r] = std::current_exception();
         region.board().abort(r, e.what());
@@ -41,8 +48,6 @@ void play_all(std::uint32_t ranks, Bytes memory, const std::function<void(Backen
   for (const std::exception_ptr& e : errors)
     if (e) std::rethrow_exception(e);
 }
-
-}  // namespace
 
 WithRanks cpu_ranks() { return play_all; }
 

@@ -17,43 +17,65 @@ double between(const Backend& b, EventIndex from, EventIndex to) {
   return to_seconds(b.time_of(to) - b.time_of(from)).v;
 }
 
-void open_world(Backend& backend, std::uint32_t ranks) {
+// One group of all; of two ranks, one more for each direction of messages.
+void open_groups(Backend& backend, std::uint32_t ranks) {
   GroupMembers world{std::vector<std::uint32_t>(ranks), Role::world};
   std::iota(world.members.begin(), world.members.end(), 0U);
-  const std::uint32_t id = 0;
-  backend.open_groups({&world, 1}, {&id, 1});
+  const std::vector<GroupMembers> groups(ranks == 2 ? 3 : 1, world);
+  const std::uint32_t ids[] = {0, 1, 2};
+  backend.open_groups(groups, std::span(ids, groups.size()));
 }
 
 // The communications of one rank in its group of all, each after a matrix product, as in a step: its threads
 // have computed when it begins, and the ranks come to it one by one.
 class Member {
  public:
-  static constexpr Bytes buffers{std::int64_t{64} << 20};
-  static constexpr std::int64_t side = 192;  // of the product: 14 MFLOP
-  static constexpr int most_products = 16;   // of a batch
+  static constexpr int most_products = 16;  // of a batch
   // Device memory that a member takes.
-  static constexpr Bytes memory{buffers.v + 3 * side * side * 4 + 4096};
+  static Bytes memory(const LinkOptions& o, std::int64_t side) {
+    return {o.buffers.v + 3 * side * side * 4 + 4096};
+  }
 
-  Member(Backend& backend, std::uint32_t ranks, std::uint32_t rank)
+  // `side`: of its products.
+  Member(Backend& backend, std::uint32_t ranks, std::uint32_t rank, const LinkOptions& options,
+         std::int64_t side)
       : backend_(backend),
         ranks_(ranks),
         rank_(rank),
-        base_(static_cast<std::byte*>(backend.allocate(buffers, Memory::device))) {
-    open_world(backend, ranks);
+        buffers_(options.buffers),
+        base_(static_cast<std::byte*>(backend.allocate(options.buffers, Memory::device))) {
+    open_groups(backend, ranks);
     backend.create_events(first_product + 2 * most_products);
     product_.name = KernelName::matmul;
     for (TensorRef* t : {&product_.in[0], &product_.in[1], &product_.out[0]})
-      *t = {backend.allocate({side * side * 4}, Memory::device), DType::fp32, side, side};
+      *t = {backend.allocate({side * side * size_of(options.dtype)}, Memory::device), options.dtype, side,
+            side};
+    clear();
   }
 
   // Queues one of a whole buffer of `bytes`: each on memory of its own as long as there is some, as in a
   // step.
   void post(Kind kind, std::int64_t bytes, Stream stream) {
+    const Communication c = describe(kind, bytes, transfers_.emplace_back());
+    backend_.communicate(c, stream);
+  }
+
+  // What the library expects of each collective of the points.
+  std::vector<Seconds> estimates(std::span<const CollectivePoint> points) {
+    std::vector<Communication> list;
+    for (const CollectivePoint& p : points)
+      if (p.kind != Kind::send) list.push_back(describe(p.kind, p.bytes.v, transfers_.emplace_back()));
+    const std::vector<Seconds> out = backend_.estimates(list);
+    transfers_.clear();
+    met_ = 0;
+    return out;
+  }
+
+  Communication describe(Kind kind, std::int64_t bytes, Transfer& t) {
     const std::int64_t elements = bytes / 4, part = elements / ranks_;
     auto* whole = reinterpret_cast<float*>(base_ + place(bytes));
     float* mine = whole + part * rank_;
     float* other = whole + elements;
-    Transfer& t = transfers_.emplace_back();
     switch (kind) {
       case Kind::reduce_scatter:
         t = {whole, mine, part};
@@ -75,10 +97,12 @@ class Member {
     }
     Communication c;
     c.kind = kind;
+    const bool message = kind == Kind::send || kind == Kind::receive;
+    c.group = !message ? 0 : (kind == Kind::send) == (rank_ == 0) ? 1 : 2;  // by direction
     c.sequence = kind == Kind::receive ? received_++ : kind == Kind::send ? sent_++ : met_++;
     c.transfers = {&t, 1};
     c.label = "profile";
-    backend_.communicate(c, stream);
+    return c;
   }
 
   // So that all begin together.
@@ -147,6 +171,16 @@ class Member {
 
  private:
   static constexpr EventIndex first_product = 4;
+  // What products read: memory that nobody wrote may hold anything.
+  void clear() {
+    for (int i = 0; i < 2; ++i) {
+      Kernel zero;
+      zero.name = KernelName::zero;
+      zero.out[0] = product_.in[i];
+      backend_.launch(zero, Stream::compute);
+    }
+    backend_.synchronize();
+  }
   void pass(Stream from, Stream to) {
     backend_.record(2, from);
     backend_.wait(2, to);
@@ -164,12 +198,13 @@ class Member {
   // Of a buffer and one beside it for what comes in.
   std::int64_t place(std::int64_t bytes) {
     const std::int64_t both = (2 * bytes + 255) / 256 * 256;
-    if (next_ + both > buffers.v) next_ = 0;
+    if (next_ + both > buffers_.v) next_ = 0;
     return std::exchange(next_, next_ + both);
   }
 
   Backend& backend_;
   std::uint32_t ranks_, rank_, sent_ = 0, received_ = 0, met_ = 0;
+  Bytes buffers_;
   std::byte* base_;
   Kernel product_;
   std::int64_t next_ = 0;
@@ -223,27 +258,33 @@ std::vector<CollectivePoint> measure_links(const WithRanks& with_ranks, std::spa
       if (n == 2) points.push_back({Kind::send, n, whole, 0});
     }
     std::vector<Samples> by_rank(ranks);
-    with_ranks(ranks, Member::memory, [&](Backend& backend, std::uint32_t rank) {
-      Member member(backend, ranks, rank);
+    std::vector<Seconds> estimates;
+    with_ranks(ranks, Member::memory(options, options.side), [&](Backend& backend, std::uint32_t rank) {
+      Member member(backend, ranks, rank, options, options.side);
+      const std::vector<Seconds> expected = member.estimates(points);
+      if (rank == 0) estimates = expected;
       by_rank[rank] = measure_member(member, points, options, [&](std::size_t done) {
         if (rank == 0)
           watch.progress(done, points.size(), "communication of " + std::to_string(n) + " ranks");
       });
     });
+    std::size_t next_estimate = 0;
     for (std::size_t i = 0; i < points.size(); ++i) {
       points[i].seconds = combine(by_rank, i, points[i].kind);
+      if (points[i].kind != Kind::send && next_estimate < estimates.size())
+        points[i].estimate = estimates[next_estimate++].v;
       out.push_back(points[i]);
     }
   }
   return out;
 }
 
-double measure_cores(const WithRanks& with_ranks, std::uint32_t ranks) {
+double measure_cores(const WithRanks& with_ranks, std::uint32_t ranks, const LinkOptions& options) {
   constexpr int rounds = 15;
   if (ranks < 2) return 1;
   std::vector<double> alone, together;
-  with_ranks(ranks, Member::memory, [&](Backend& backend, std::uint32_t rank) {
-    Member member(backend, ranks, rank);
+  with_ranks(ranks, Member::memory(options, options.side), [&](Backend& backend, std::uint32_t rank) {
+    Member member(backend, ranks, rank, options, options.side);
     for (int i = 0; i <= rounds; ++i) {
       const double all = member.products();
       const double one = rank == 0 ? member.products() : 0;
@@ -256,12 +297,13 @@ double measure_cores(const WithRanks& with_ranks, std::uint32_t ranks) {
   return std::min(1.0, summarize(alone).median / summarize(together).median) * ranks;
 }
 
-Overlap measure_overlap(const WithRanks& with_ranks) {
-  constexpr std::int64_t bytes = std::int64_t{4} << 20;
+Overlap measure_overlap(const WithRanks& with_ranks, const LinkOptions& options) {
+  const std::int64_t bytes = options.overlap_bytes;
   constexpr int collectives_each = 8, rounds = 9;
   std::vector<std::vector<Overlap>> by_rank(2);
-  with_ranks(2, Member::memory, [&](Backend& backend, std::uint32_t rank) {
-    Member member(backend, 2, rank);
+  const Bytes memory = Member::memory(options, options.overlap_side);
+  with_ranks(2, memory, [&](Backend& backend, std::uint32_t rank) {
+    Member member(backend, 2, rank, options, options.overlap_side);
     // Products and collectives side by side; none of one: the others alone.
     const auto play = [&](int products, int count) {
       member.meet();

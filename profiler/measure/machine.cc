@@ -1,17 +1,37 @@
 #include "profiler/measure/machine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <map>
 
 #include "profiler/fit.h"
 #include "profiler/fit_kernels.h"
 #include "profiler/measure/samples.h"
+#include "sim/base/math.h"
 #include "sim/cost/constants.h"
 #include "sim/cost/memory_bound.h"
 
 namespace orrery {
 namespace {
+
+constexpr double attention_passes = 3.5;  // FLOPs of forward and backward over those of forward (attention.h)
+
+// The row whose rates give those measured at their sequences. Below the first sequence that a row holds, its
+// rate falls by a law (attention.h), which a measured one there is freed of.
+AttentionRates at_sequences(AttentionRates row, const std::map<std::int64_t, std::vector<double>>& measured) {
+  for (std::size_t i = 0; i < row.rates.size(); ++i) {
+    const double place = 9 + static_cast<double>(i);  // log2 of the sequence
+    double closest = 1e9;
+    for (const auto& [sequence, rates] : measured) {
+      const double x = log2(static_cast<double>(sequence)), distance = std::abs(x - place);
+      if (distance >= closest) continue;
+      closest = distance;
+      row.rates[i] = summarize(rates).median * exp2(0.4 * std::max(0.0, 9 - x));
+    }
+  }
+  return row;
+}
 
 FlopsPerSecond best_rate(const std::vector<MatmulPoint>& points) {
   double best = 0;
@@ -54,6 +74,13 @@ class Setter {
     set_constant(c_, name, rounded(value));
     c_.provenance[name] = {e ? Evidence::calibrated : Evidence::measured, source(e)};
   }
+  void set(AttentionRates row) {
+    for (double& r : row.rates) r = rounded(r);
+    const std::string key = attention_key(row);
+    std::erase_if(c_.attention_rates, [&](const AttentionRates& x) { return attention_key(x) == key; });
+    c_.attention_rates.push_back(row);
+    c_.provenance[key] = {Evidence::calibrated, source_};
+  }
   void set(Curve curve, const Errors& e) {
     curve.latency.v = rounded(curve.latency.v);
     curve.bandwidth.v = rounded(curve.bandwidth.v);
@@ -76,10 +103,11 @@ class Setter {
 };
 
 void fit_products(const HardwareProfile& h, const Device& device, HardwareFit& out, Setter& to) {
-  if (h.fp32.empty()) return;
+  const std::vector<MatmulPoint>& points = h.dtype == DType::bf16 ? h.bf16 : h.fp32;
+  if (points.empty()) return;
   Device as_fitted = device;
-  as_fitted.bf16 = device.fp32;  // the rate that the points are shares of
-  const MatmulFit f = fit_matmul(h.fp32, as_fitted, false, out.calibration.matmul16);
+  if (h.dtype == DType::fp32) as_fitted.bf16 = device.fp32;  // the rate that the points are shares of
+  const MatmulFit f = fit_matmul(points, as_fitted, false, out.calibration.matmul16);
   to.set("matmul16.efficiency", f.constants.efficiency, &f.after);
   to.set("matmul16.epilogue", f.constants.epilogue.v, &f.after);
   to.set("matmul16.tile_exponent", f.constants.tile_exponent, &f.after);
@@ -114,25 +142,29 @@ Cluster describe_cluster(const HardwareProfile& h) {
   Node& node = c.groups.front().node;
   node.gpus = h.devices;
   node.cores = rounded(h.cores);
-  node.device.name = h.name;
-  node.device.architecture = h.backend;
+  node.device.name = h.device.empty() ? h.name : h.device;
+  node.device.vendor = h.vendor;
+  node.device.architecture = h.architecture.empty() ? h.backend : h.architecture;
   node.device.fp32 = best_rate(h.fp32);
   node.device.bf16 = best_rate(h.bf16);
-  node.device.multiprocessors = 1;
+  node.device.multiprocessors = h.multiprocessors;
   node.device.memory = node.device.nominal_memory = h.memory;
   node.device.memory_bandwidth = {rounded(h.memory_rate.v)};
   node.device.source = c.source;
   node.intra.kind = IntraKind::nvswitch;
   const MessageFit messages = fit_messages(h.links);
   node.intra.bandwidth = messages.bandwidth.v > 0 ? messages.bandwidth : node.device.memory_bandwidth;
-  node.host_bandwidth = node.device.memory_bandwidth;
+  node.host_bandwidth =
+      h.host_rate.v > 0 ? BytesPerSecond{rounded(h.host_rate.v)} : node.device.memory_bandwidth;
   return c;
 }
 
 HardwareFit fit_hardware(const HardwareProfile& h, const Cluster& cluster, const Calibration& base) {
   HardwareFit out{base, {}};
   const Device& device = cluster.groups.front().node.device;
-  out.calibration.name = out.calibration.device = h.name;
+  out.calibration.name = h.name;
+  out.calibration.device = device.name;
+  out.calibration.facts = h.facts;
   if (out.calibration.stack.empty()) out.calibration.stack = "orrery-" + h.backend;
   Setter to(out.calibration, cluster.source);
   fit_products(h, device, out, to);
@@ -158,6 +190,30 @@ void fit_bytes(Calibration& c, const Device& device) {
   for (const auto& [constant, bytes] : found)
     Setter(c, "orrery profile model: median of " + std::to_string(bytes.size()) + " measured ops")
         .set(constant, summarize(bytes).median);
+}
+
+void fit_attention(Calibration& c) {
+  std::map<std::pair<std::int64_t, bool>, std::map<std::int64_t, std::vector<double>>> rates;  // by m
+  std::vector<double> shares;
+  for (const MeasuredOp& m : c.measured.all()) {
+    if (m.op.kind != OpKind::attention || m.op.pass != Pass::forward || m.op.dtype == DType::fp32) continue;
+    Op backward = m.op;
+    backward.pass = Pass::input_gradient;
+    const MeasuredOp* b = c.measured.find(backward);
+    const double flop = flops(m.op).v, both = b ? m.time.v + b->time.v : 0;
+    if (both <= 0) continue;
+    rates[{m.op.k, m.op.causal}][m.op.m].push_back(attention_passes * flop / both);
+    shares.push_back(m.time.v / both);
+  }
+  if (rates.empty()) return;
+  Setter to(c, "orrery profile model: median of " + std::to_string(shares.size()) + " measured shapes");
+  to.set("attention_forward_share", summarize(shares).median);
+  to.set("attention_multiplier", 1);
+  c.attention_kernel = "orrery";
+  for (const auto& [shape, by_sequence] : rates) {
+    AttentionRates row{c.attention_kernel, static_cast<int>(shape.first), shape.second, false, {}};
+    to.set(at_sequences(row, by_sequence));
+  }
 }
 
 }  // namespace orrery

@@ -93,19 +93,31 @@ class Bench {
     }
     const std::vector<std::size_t> rounds = middle_half();
     for (const auto& [op, at] : chosen_) into.set(time_of(*op, at, rounds, source));
+    if (options.trace && backend_.trace_kernels()) trace(*options.trace);
   }
 
  private:
+  // Of a step more, whose times set no price: tracing takes time itself.
+  void trace(StepTrace& into) {
+    play(true);
+    into.kernels = backend_.traced_kernels();
+    into.by_events = {};
+    for (const Played& p : played_) into.by_events.v += p.seconds.back();
+  }
+
   const Issues& issues() const { return binding_->issues(); }
 
   // Positive numbers between 0.03 and 0.12, as fp32 and as bf16: no kernel meets zeros or denormals.
   void make_contents() {
-    contents_ = static_cast<std::uint32_t*>(backend_.allocate(block, Memory::host));
+    auto* const made = static_cast<std::uint32_t*>(backend_.allocate(block, Memory::host));
     std::uint64_t seed = 1;
     for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(block.v / 4); ++i) {
       seed = mix(seed + i);
-      contents_[i] = 0x3d003d00U | (static_cast<std::uint32_t>(seed >> 32) & 0x80ff80ffU);
+      made[i] = 0x3d003d00U | (static_cast<std::uint32_t>(seed >> 32) & 0x80ff80ffU);
     }
+    contents_ = backend_.allocate(block, Memory::device);
+    backend_.copy(contents_, made, block, Stream::compute);
+    backend_.synchronize();
   }
 
   void make_tokens(std::int64_t vocab) {
@@ -204,7 +216,7 @@ class Bench {
   Coordinates at_;
   std::byte* base_ = nullptr;
   Bytes size_, tokens_size_{};
-  std::uint32_t* contents_ = nullptr;  // a block
+  void* contents_ = nullptr;  // a block, on the device
   std::int64_t* tokens_ = nullptr;
   StepArguments arguments_;
   Holdings holdings_;
@@ -258,7 +270,7 @@ std::vector<Op> measure_ops(const Model& model, std::span<const OpCase> cases, c
     MeasuredOps wanted;
     for (const MeasuredOp& m : job.ops.all())
       if (!into.find(m.op)) wanted.set(m);
-    with_device({arena.size().v + (std::int64_t{2} << 20)}, [&](Backend& backend) {
+    with_device({arena.size().v + (std::int64_t{3} << 20)}, [&](Backend& backend) {
       Bench(Setup{model, c.training, c.plan}, program, job.rank, arena, backend)
           .measure(wanted, options, source, into, watch);
     });

@@ -17,11 +17,18 @@
 
 namespace orrery {
 
+// A step's kernels as the device's tracer saw them, and how long the instructions took by events.
+struct StepTrace {
+  std::vector<TracedKernel> kernels;
+  Seconds by_events{};
+};
+
 struct OpOptions {
   std::size_t instances = 64;        // of an op that count, at most
   std::size_t warmups = 2;           // rounds that do not count
   std::size_t least = 9, most = 60;  // rounds
   double settled = 0.02;             // an op is done when the standard error of its time is this share of it
+  StepTrace* trace = nullptr;        // filled with the last step that was played, where kernels can be traced
 };
 
 // The plans to cover, each with the training that it serves.

@@ -2,6 +2,8 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -58,7 +60,7 @@ class Doctor : public Command {
 
  private:
   void line(std::string_view what, std::string_view found) {
-    text_ += fmt::format("  {:<10} {}\n", what, found);
+    text_ += fmt::format("  {:<18} {}\n", what, found);
   }
   void cpu();
   void driver();
@@ -106,7 +108,11 @@ void Doctor::libraries() {
   line("cuBLASLt", products.there() ? "there" : products.missing());
   const auto of_nccl = nccl.ask<int>("ncclGetVersion");
   line("NCCL", of_nccl ? fmt::format("{}.{}.{}", *of_nccl / 10000, *of_nccl / 100 % 100, *of_nccl % 100)
-                       : nccl.missing());
+               : nccl.there() ? "there, of unknown version"
+                              : nccl.missing());
+  const Library clocks("libnvidia-ml.so.1"), tracer("libcupti.so.13");
+  line("NVML", clocks.there() ? "there" : clocks.missing() + ": profiles do without clocks and power");
+  line("CUPTI", tracer.there() ? "there" : tracer.missing() + ": profiles do without times of kernels");
 }
 
 // Whether a rank could start.
@@ -116,8 +122,11 @@ bool Doctor::cuda() {
                   "liborrery_cuda.so is neither beside orrery nor in lib/orrery of its installation: it is "
                   "built where a CUDA Toolkit is found",
               gpu;
+  std::vector<Fact> facts;
   if (!plug_in.empty()) try {
-      gpu = load_backend(plug_in, {})->properties().name;
+      const std::unique_ptr<Backend> backend = load_backend(plug_in, {});
+      gpu = backend->properties().name;
+      facts = backend->facts();
       problem.clear();
     } catch (const DeviceError& e) {
       problem = e.what();
@@ -126,6 +135,9 @@ bool Doctor::cuda() {
   line("plug-in", plug_in.empty() ? "none" : plug_in);
   driver();
   libraries();
+  constexpr std::string_view said[] = {"driver", "cudart", "NCCL", "CUPTI"};
+  for (const Fact& f : facts)
+    if (std::find(std::begin(said), std::end(said), f.name) == std::end(said)) line(f.name, f.value);
   return problem.empty();
 }
 

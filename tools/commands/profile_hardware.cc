@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <thread>
 
-#include "profiler/measure/cpu_device.h"
 #include "profiler/measure/hardware.h"
 #include "profiler/measure/machine.h"
 #include "sim/base/units.h"
 #include "sim/cluster/read.h"
 #include "sim/cost/read.h"
 #include "sim/scenario.h"
+#include "tools/backends.h"
 #include "tools/errors.h"
 #include "tools/numbers.h"
 #include "tools/session.h"
@@ -31,7 +31,18 @@ class ProfileHardware : public Command {
     return "orrery profile hardware --ranks 2,4 --cluster-out here.json --out here-calibration.json";
   }
   std::vector<Flag> flags() override {
-    return {{"--backend", "NAME", "what executes (default cpu)", &backend_, false, {"cpu"}},
+    return {{"--backend",
+             "NAME",
+             "what executes: cpu, or cuda, a GPU a rank (default cpu)",
+             &backend_,
+             false,
+             {"cpu", "cuda"}},
+            {"--sizes",
+             "NAME",
+             "of shapes and messages: cpu, gpu, or test, which is done in seconds (default the backend's)",
+             &sizes_,
+             false,
+             {"cpu", "gpu", "test"}},
             {"--ranks", "LIST", "sizes of groups that communicate (default 2)", &ranks_},
             {"--devices", "N", "of the described machine (default: the largest of --ranks)", &devices_},
             {"--base", "NAME|FILE", "the calibration to lay the measurements over", &base_},
@@ -50,11 +61,15 @@ class ProfileHardware : public Command {
     if (devices_ < 0 || devices_ > 64) throw UsageError("--devices takes 1 to 64");
     if (!(budget_ >= 0)) throw UsageError("--budget takes seconds");
     session.watch().set_budget(budget_);
-    HardwareProfile h = measure(session, groups);
+    HardwareProfile h;
+    h.name = name_;
+    h.backend = backend_;
+    measure(session, groups, h);
     h.devices = static_cast<int>(devices_ > 0     ? devices_
                                  : groups.empty() ? 1
                                                   : *std::max_element(groups.begin(), groups.end()));
-    h.memory = {static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / h.devices};
+    if (backend_ == "cpu")
+      h.memory = {static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / h.devices};
     const Cluster cluster = describe_cluster(h);
     Calibration base;
     Library library = session.library().fresh();
@@ -69,25 +84,55 @@ class ProfileHardware : public Command {
   }
 
  private:
+  HardwareSizes sizes() const {
+    if (sizes_ == "test") return test_sizes();
+    return sizes_ == "gpu" || (sizes_.empty() && backend_ != "cpu") ? gpu_sizes() : cpu_sizes();
+  }
+
   // What a budget may cut off comes last: the shapes of matrix products, which are many.
-  HardwareProfile measure(Session& session, const std::vector<int>& groups) const {
-    HardwareProfile h;
-    h.name = name_;
-    h.backend = backend_;
-    cpu_device()(hardware_memory(), [&](Backend& b) {
-      h.memory_rate = measure_memory_rate(b);
-      h.launch = measure_launch(b);
+  void measure(Session& session, const std::vector<int>& groups, HardwareProfile& h) const {
+    const bool host = backend_ == "cpu";
+    const WithDevice device = device_of(backend_);
+    const WithRanks ranks = ranks_of(backend_);
+    const HardwareSizes s = sizes();
+    device(hardware_memory(s), [&](Backend& b) {
+      h.memory_rate = measure_memory_rate(b, s);
+      h.launch = measure_launch(b, s);
+      if (host) return;
+      describe(b.properties(), h);
+      h.host_rate = measure_host_rate(b, s);
     });
     if (!groups.empty()) {
-      h.cores = measure_cores(cpu_ranks(), std::clamp(std::thread::hardware_concurrency(), 1U, 64U));
-      h.links = measure_links(cpu_ranks(), groups, session.watch());
-      h.overlap = measure_overlap(cpu_ranks());
+      if (host)
+        h.cores = measure_cores(ranks, std::clamp(std::thread::hardware_concurrency(), 1U, 64U), s.links);
+      h.links = measure_links(ranks, groups, session.watch(), s.links);
+      h.overlap = measure_overlap(ranks, s.links);
     }
     for (const auto& [dtype, points] : {std::pair{DType::fp32, &h.fp32}, {DType::bf16, &h.bf16}})
       if (!session.watch().stop())
-        cpu_device()(hardware_memory(),
-                     [&](Backend& b) { *points = measure_matmuls(b, dtype, session.watch()); });
-    return h;
+        device(hardware_memory(s),
+               [&](Backend& b) { *points = measure_matmuls(b, dtype, session.watch(), s); });
+    if (!host) device(hardware_memory(s), [&](Backend& b) { ask(b, s, h); });
+  }
+
+  // "cuda: NVIDIA H100 80GB HBM3" is a device of that name.
+  static void describe(const BackendProperties& p, HardwareProfile& h) {
+    const std::size_t colon = p.name.find(": ");
+    h.device = colon == std::string::npos ? p.name : p.name.substr(colon + 2);
+    h.vendor = "NVIDIA";
+    h.architecture = p.architecture;
+    h.multiprocessors = p.multiprocessors;
+    h.memory = p.memory;
+    h.dtype = DType::bf16;
+  }
+
+  // What changes under load is a fact of its own.
+  static void ask(Backend& b, const HardwareSizes& s, HardwareProfile& h) {
+    if (b.trace_kernels()) b.traced_kernels();  // only a trial tells whether there is a tracer
+    for (const Fact& f : b.facts()) h.facts[f.name] = f.value;
+    for (const Fact& f : facts_under_load(b, h.dtype, s))
+      if (h.facts[f.name] != f.value || f.name == "SM clock" || f.name == "power")
+        h.facts[f.name + " under load"] = f.value;
   }
 
   static void print(Session& session, const HardwareProfile& h, const Cluster& cluster,
@@ -98,19 +143,35 @@ class ProfileHardware : public Command {
                               text(device.bf16), h.fp32.size(), h.bf16.size()));
     session.print(fmt::format("memory           {}\ninstruction      {}\n", text(device.memory_bandwidth),
                               text(h.launch)));
+    if (h.host_rate.v > 0) session.print(fmt::format("from the host    {}\n", text(h.host_rate)));
+    for (const auto& [name, value] : h.facts) session.print(fmt::format("{:<32} {}\n", name, value));
     if (h.cores > 0) session.print(fmt::format("cores            {:.2f} computing at once\n", h.cores));
     if (!h.links.empty()) {
       session.print(
           fmt::format("overlap          compute {:.2f} times, communication {:.2f} times as long\n\n",
                       h.overlap.compute, h.overlap.communication));
-      Table links({"communication", ">ranks", ">bytes", ">time", ">rate"});
-      for (const CollectivePoint& p : h.links)
-        links.row({std::string(orrery::name(p.kind)), std::to_string(p.ranks), text(p.bytes),
-                   text(Seconds{p.seconds}),
-                   text(BytesPerSecond{static_cast<double>(p.bytes.v) / p.seconds})});
-      session.print(links.text());
+      session.print(link_table(h.links));
     }
     session.print("\n" + fit_lines(fitted.lines));
+  }
+
+  static std::string link_table(const std::vector<CollectivePoint>& points) {
+    const bool expected =
+        std::any_of(points.begin(), points.end(), [](const CollectivePoint& p) { return p.estimate > 0; });
+    std::vector<std::string> head{"communication", ">ranks", ">bytes", ">time", ">rate"};
+    if (expected) head.insert(head.end(), {">NCCL's estimate", ">over time"});
+    Table out(head);
+    for (const CollectivePoint& p : points) {
+      std::vector<std::string> row{std::string(orrery::name(p.kind)), std::to_string(p.ranks), text(p.bytes),
+                                   text(Seconds{p.seconds}),
+                                   text(BytesPerSecond{static_cast<double>(p.bytes.v) / p.seconds})};
+      if (expected && p.estimate > 0)
+        row.insert(row.end(), {text(Seconds{p.estimate}), fmt::format("{:.2f}", p.estimate / p.seconds)});
+      else if (expected)
+        row.insert(row.end(), {"none", ""});
+      out.row(row);
+    }
+    return out.text();
   }
 
   static std::string fit_lines(const std::vector<FitLine>& lines) {
@@ -121,7 +182,7 @@ class ProfileHardware : public Command {
     return out.text();
   }
 
-  std::string backend_ = "cpu", ranks_, base_, name_ = "this-machine", out_, cluster_out_;
+  std::string backend_ = "cpu", sizes_, ranks_, base_, name_ = "this-machine", out_, cluster_out_;
   std::int64_t devices_ = 0;
   double budget_ = 0;
 };

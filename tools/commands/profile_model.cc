@@ -2,14 +2,16 @@
 // layers.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "planner/space.h"
-#include "profiler/measure/cpu_device.h"
 #include "profiler/measure/layers.h"
 #include "profiler/measure/machine.h"
 #include "profiler/measure/ops.h"
 #include "runtime/play/compute.h"
 #include "sim/base/units.h"
 #include "sim/cost/read.h"
+#include "tools/backends.h"
 #include "tools/errors.h"
 #include "tools/numbers.h"
 #include "tools/question.h"
@@ -36,7 +38,12 @@ class ProfileModel : public Command {
         {"--sequences", "LIST", "lengths in that table (default the scenario's)", &sequences_},
         {"--plans", "FILE", "plans whose operations to measure, besides", &plans_},
         {"--ranks", "LIST", "measure for all plans that a search over so many ranks would try", &ranks_},
-        {"--backend", "NAME", "what executes (default cpu)", &backend_, false, {"cpu"}},
+        {"--backend",
+         "NAME",
+         "what executes: cpu, or cuda, on one GPU (default cpu)",
+         &backend_,
+         false,
+         {"cpu", "cuda"}},
         {"--budget", "SECONDS", "stop after this long: what takes most of the steps is measured first",
          &budget_},
         {"--out", "FILE", "write the calibration; one that is there is continued", &out_}};
@@ -54,14 +61,19 @@ class ProfileModel : public Command {
     Calibration c = start(session, q);
     const std::string source = source_of(q.scenario.model);
     const std::size_t before = c.measured.all().size();
-    const std::vector<Op> left = measure_ops(q.scenario.model, cases, cpu_device(), source, c.measured,
-                                             session.watch(), [&] { save(c, q); });
+    StepTrace trace;
+    OpOptions options;
+    options.trace = &trace;
+    const std::vector<Op> left = measure_ops(
+        q.scenario.model, cases, device_of(backend_), source, c.measured, session.watch(),
+        [&] { save(c, q); }, options);
     save(c, q);
     session.print(fmt::format("{} on {}: {} operations measured", q.scenario.model.name, backend_,
                               c.measured.all().size() - before));
     if (before > 0) session.print(fmt::format(", {} were known", before));
     if (!left.empty()) session.print(fmt::format(", {} are left: run again to continue", left.size()));
     session.print("\n\n" + table(q.scenario.model, layer_costs(q.scenario.model, layers, c.measured)));
+    if (!trace.kernels.empty()) session.print("\n" + kernels(trace));
     return exit_ok;
   }
 
@@ -127,6 +139,7 @@ class ProfileModel : public Command {
 
   void save(Calibration& c, const Question& q) const {
     fit_bytes(c, q.scenario.cluster.groups.front().node.device);
+    fit_attention(c);
     c.held_out = {};
     if (!out_.empty()) write_file(out_, write_calibration(c).dump() + "\n");
   }
@@ -139,6 +152,22 @@ class ProfileModel : public Command {
                std::to_string(c.micro_batch), std::to_string(c.sequence), text(c.forward),
                text(c.input_gradient), text(c.weight_gradient), text(c.states), text(c.activations)});
     return out.text();
+  }
+
+  // Where the GPU itself says that a step's time goes.
+  static std::string kernels(const StepTrace& trace) {
+    constexpr std::size_t rows = 12, longest = 72;
+    double all = 0;
+    for (const TracedKernel& k : trace.kernels) all += k.total.v;
+    std::string out = fmt::format("kernels take {} of the {} that a step's operations take: {:.1f} %\n",
+                                  text(Seconds{all}), text(trace.by_events), 100 * all / trace.by_events.v);
+    Table list({"kernel", ">count", ">time", ">share"});
+    for (std::size_t i = 0; i < std::min(rows, trace.kernels.size()); ++i) {
+      const TracedKernel& k = trace.kernels[i];
+      list.row({k.name.substr(0, longest), std::to_string(k.count), text(k.total),
+                fmt::format("{:.1f} %", 100 * k.total.v / all)});
+    }
+    return out + list.text();
   }
 
   QuestionFlags question_;

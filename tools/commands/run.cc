@@ -17,6 +17,7 @@
 #include "sim/model/read.h"
 #include "sim/plan/read.h"
 #include "sim/report/trace.h"
+#include "tools/backends.h"
 #include "tools/disk.h"
 #include "tools/errors.h"
 #include "tools/measured.h"
@@ -53,7 +54,6 @@ class Run : public Command {
   void prepare_outputs(const Model&) const;
   std::string newest_checkpoint(bool say) const;
   void export_weights(const Model&) const;
-  std::string plug_in() const;
   void train(const Question&, const Evaluator&, const std::optional<Timeline>& predicted, const comm::Board&,
              Backend&, World&, Session&, double& error);
   void start(Trainer&, const Setup&, World&);
@@ -272,18 +272,6 @@ void Run::report(const Question& q, const Evaluator& evaluator, const std::optio
   session.finish();
 }
 
-// The library of a backend that is not part of this binary; empty: it is.
-std::string Run::plug_in() const {
-  if (backend_ == "cpu") return {};
-  const std::string library = "liborrery_" + backend_ + ".so";
-  std::string path = shipped_library(library);
-  if (path.empty())
-    throw DeviceError("--backend " + backend_ + " needs " + library +
-                      ", which is neither beside orrery nor in lib/orrery of its installation: it is built "
-                      "where a CUDA Toolkit is found");
-  return path;
-}
-
 void Run::train(const Question& q, const Evaluator& evaluator, const std::optional<Timeline>& predicted,
                 const comm::Board& board, Backend& backend, World& world, Session& session, double& error) {
   const auto mine = static_cast<std::int64_t>(digest(evaluator.program()));
@@ -303,7 +291,7 @@ void Run::train(const Question& q, const Evaluator& evaluator, const std::option
 
 int Run::run(Session& session) {
   check_flags();
-  const std::string library = plug_in();
+  const std::string library = backend_library(backend_);
   const Question q = question_.read(session);
   prepare_outputs(q.scenario.model);
   Evaluator evaluator;
@@ -322,10 +310,7 @@ int Run::run(Session& session) {
   launch.watchdog.silence_ms = static_cast<std::int64_t>(patience_ * 1e3);
   launch.mpi_plug_in = shipped_library("orrery_mpi.so");
   launch.stop = interrupted;
-  if (!library.empty()) {  // tensors lie in the GPU's memory
-    launch.tensors = {};
-    launch.arena = {std::int64_t{64} << 20};
-  }
+  if (!library.empty()) use_plug_in(launch);
   const SharedDoubles error(1);  // of the predicted step, relative; 0: not known
   run_ranks(launch, [&](comm::Connection& c) {
     const auto train_on = [&](Backend& backend, World& world) {

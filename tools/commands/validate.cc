@@ -4,6 +4,7 @@
 
 #include "profiler/validate.h"
 #include "profiler/validate_write.h"
+#include "tools/backends.h"
 #include "tools/errors.h"
 #include "tools/local_validation.h"
 #include "tools/session.h"
@@ -20,7 +21,8 @@ class Validate : public Command {
   unsigned outputs() const override { return writes_json | writes_markdown | writes_svg; }
   std::vector<Flag> flags() override {
     return {{"RUNS", "", "folders or files of measured runs (.json, .jsonl, .jsonl.gz)", &names_},
-            {"--local", "SCENARIO", "execute plans of this scenario here, on the CPU backend, in place of RUNS", &local_},
+            {"--local", "SCENARIO", "execute plans of this scenario here, in place of RUNS", &local_},
+            {"--backend", "NAME", "of --local, what executes: cpu, or cuda, a GPU a rank (default cpu)", &backend_, false, {"cpu", "cuda"}},
             {"--ranks", "N,...", "of --local (default 1,2)", &ranks_},
             {"--plans", "N", "of --local, for each number of ranks (default 12)", &plans_},
             {"--steps", "N", "of --local, measured for each plan (default 8)", &steps_},
@@ -53,6 +55,7 @@ class Validate : public Command {
     options.plans = static_cast<std::size_t>(plans_);
     options.steps = static_cast<int>(steps_);
     if (!ranks_.empty()) options.ranks = numbers(ranks_);
+    options.plug_in = backend_library(backend_);
     if (plans_ < 1 || steps_ < 1) throw UsageError("--plans and --steps take at least 1");
     const LocalValidation result = validate_locally(read_question(session, local_, {}, calibration_), options);
     session.print(text(result));
@@ -74,7 +77,7 @@ class Validate : public Command {
   }
 
   std::vector<std::string> names_;
-  std::string local_, ranks_;
+  std::string local_, ranks_, backend_ = "cpu";
   std::int64_t plans_ = 12, steps_ = 8;
   double tolerance_ = 0;
   std::string calibration_;

@@ -7,6 +7,7 @@
 #include "sim/base/reader.h"
 #include "sim/cluster/groups.h"
 #include "sim/cluster/read.h"
+#include "sim/cost/attention.h"
 #include "sim/cost/collective.h"
 #include "sim/cost/constants.h"
 #include "sim/cost/matmul.h"
@@ -87,6 +88,42 @@ TEST(Machine, BytesOfMemoryOpsAreFitted) {
   norm.elements = gate.elements = 8000;
   EXPECT_NEAR(memory_bound_time(norm, c, device.memory_bandwidth).v, 16e-6, 1e-8);
   EXPECT_NEAR(memory_bound_time(gate, c, device.memory_bandwidth).v, 24e-6, 1e-8);
+}
+
+// Rates are such that the table gives back the measured times, and those between.
+TEST(Machine, RatesOfFusedAttentionAreFitted) {
+  Calibration c;
+  Op forward;
+  forward.name = OpName::attention;
+  forward.kind = OpKind::attention;
+  forward.dtype = DType::bf16;
+  forward.batch = 8;
+  forward.k = 64;
+  forward.causal = true;
+  const auto backward = [](Op op) {
+    op.pass = Pass::input_gradient;
+    return op;
+  };
+  const double rate = 5e12;  // forward; backward at half of it
+  for (const std::int64_t sequence : {128, 2048}) {
+    forward.m = forward.n = sequence;
+    const double t = flops(forward).v / rate;
+    c.measured.set({forward, {t}, 0, "here"});
+    c.measured.set({backward(forward), {5 * t}, 0, "here"});
+  }
+  Op fp32 = forward;
+  fp32.dtype = DType::fp32;
+  c.measured.set({fp32, {1}, 0, "here"});
+  fit_attention(c);
+  ASSERT_EQ(c.attention_rates.size(), 1u);
+  for (const std::int64_t sequence : {128, 1024, 2048, 4096}) {
+    forward.m = forward.n = sequence;
+    const double t = flops(forward).v / rate;
+    const bool between =
+        sequence == 1024;  // the row runs from what 128 tokens tell of 512 to what 2,048 were
+    EXPECT_NEAR(attention_time(forward, c).v / t, 1, between ? 0.5 : 1e-3) << sequence;
+    EXPECT_NEAR(attention_time(backward(forward), c).v / t, 5, between ? 2.5 : 5e-3) << sequence;
+  }
 }
 
 }  // namespace
