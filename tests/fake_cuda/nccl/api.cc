@@ -223,6 +223,7 @@ ncclResult_t ncclGetVersion(int* version) {
 // 10 us and 100 GB/s for what is asked of blocking communicators; as with NCCL, one that does not block
 // carries it out instead.
 ncclResult_t ncclGroupSimulateEnd(ncclSimInfo_t* info) {
+  if (orrery_fake_must_fail(__func__) != 0) return refused(ncclInternalError, "asked to fail");
   if (info->magic != 0x74685283) return refused(ncclInvalidArgument, "simulation info is not initialised");
   for (const Queued& q : group.queued)
     if (!of(q.comm).blocking) return ncclGroupEnd();

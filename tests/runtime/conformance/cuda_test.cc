@@ -1,4 +1,6 @@
 // The CUDA plug-in, ranks as threads.
+#include <algorithm>
+
 #include "tests/runtime/conformance/conformance.h"
 #include "tests/runtime/cuda/ranks.h"
 
@@ -7,7 +9,7 @@ namespace {
 
 class CudaWorld final : public World {
  public:
-  std::uint32_t most_ranks() const override { return 3; }
+  std::uint32_t most_ranks() const override { return std::min(3U, gpus()); }
 
   std::vector<std::string> play(std::uint32_t ranks,
                                 const std::function<void(Backend&, std::uint32_t)>& body) override {

@@ -1,10 +1,14 @@
 // Plans on the CUDA plug-in compute what one rank computes on the CPU. ORRERY_TEST_ALL in the environment:
-// all plans of up to four ranks of the CPU's matrix (tests/runtime/play), not a sample.
+// all plans of up to four ranks of the CPU's matrix (tests/runtime/play), not a sample. Where
+// ORRERY_TEST_GPUS says how many GPUs there are, none of more ranks, and sixty at most.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 
+#include "tests/runtime/cuda/ranks.h"
 #include "tests/runtime/cuda/stand_ins.h"
 #include "tests/runtime/play/plans.h"
 #include "tests/runtime/play/ranks.h"
@@ -36,18 +40,21 @@ void expect_equal(const Trained& got, const Trained& expected) {
   EXPECT_LT(w.relative, 1e-4) << w.tensor;
 }
 
-constexpr std::size_t drawn = 200, sample = 8;
+constexpr std::size_t drawn = 200, sample = 8, most_on_gpus = 60;
+
+int most_ranks() { return std::min(4, static_cast<int>(testing::gpus())); }
 
 // Steps that are launched as graphs give the same bits as those that are not.
 TEST(CudaGraphs, LeaveWhatCallsLeave) {
   std::vector<Draw> all = testing::drawn_plans(drawn, 5);
-  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() != 2; });
+  const int ranks = std::min(2, most_ranks());
+  std::erase_if(all, [&](const Draw& d) { return d.plan.ranks() != ranks; });
   const Draw& d = all.at(0);
   SCOPED_TRACE(d.name);
   const auto train = [&] {
     testing::TrainOptions o = steps(testing::cuda_plug_in());
     o.steps = 4;
-    return testing::train(*d.model, testing::cluster(2), d.training, d.plan, o);
+    return testing::train(*d.model, testing::cluster(ranks), d.training, d.plan, o);
   };
   const Trained by_calls = train();
   setenv("ORRERY_CUDA_GRAPHS", "1", 1);
@@ -63,9 +70,10 @@ constexpr std::size_t shards = 4;
 std::vector<Draw> plans_of_four() {
   const bool whole = std::getenv("ORRERY_TEST_ALL") != nullptr;
   std::vector<Draw> all = whole ? testing::drawn_plans(600) : testing::drawn_plans(drawn, 5);
-  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() > 4; });
-  EXPECT_GE(all.size(), sample);
-  if (!whole) all.resize(sample);
+  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() > most_ranks(); });
+  EXPECT_GE(all.size(), most_ranks() == 1 ? std::size_t{4} : sample);
+  const std::size_t most = std::getenv("ORRERY_TEST_GPUS") ? most_on_gpus : all.size();
+  all.resize(std::min(all.size(), whole ? most : sample));
   return all;
 }
 
@@ -84,16 +92,17 @@ TEST_P(CudaPlans, ComputeWhatOneRankComputes) {
                                 steps(testing::cuda_plug_in())),
                  expected);
     EXPECT_EQ(testing::left_on_stand_ins(), "");
+    std::printf("%d ranks: %s\n", d.plan.ranks(), d.name.c_str());
   }
 }
 
 // In bf16, as close to fp32 as one rank of the CPU in bf16: tests/runtime/play/rounding.h says why so close.
 TEST_P(CudaPlans, AreAsCloseToFp32InBf16AsOneRank) {
   std::map<const Model*, testing::Rounded> references;
-  const std::size_t count = std::getenv("ORRERY_TEST_ALL") ? 40 : 4;
   std::vector<Draw> all = testing::drawn_plans(drawn, 3);
-  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() > 4; });
-  ASSERT_GE(all.size(), count);
+  std::erase_if(all, [](const Draw& d) { return d.plan.ranks() > most_ranks(); });
+  ASSERT_GE(all.size(), 4u);
+  const std::size_t count = std::min<std::size_t>(all.size(), std::getenv("ORRERY_TEST_ALL") ? 40 : 4);
   for (std::size_t i = GetParam(); i < count && !HasFailure(); i += shards) {
     Draw& d = all[i];
     SCOPED_TRACE(d.name);

@@ -10,6 +10,7 @@
 #include "profiler/measure/links.h"
 #include "profiler/measure/plug_in_device.h"
 #include "sim/base/error.h"
+#include "tests/runtime/cuda/stand_ins.h"
 
 namespace orrery {
 namespace {
@@ -20,8 +21,8 @@ class Quiet : public Watch {
   void progress(std::size_t, std::size_t, std::string_view) override {}
 };
 
-WithDevice device() { return plug_in_device(ORRERY_CUDA_PLUG_IN); }
-WithRanks ranks() { return plug_in_ranks(ORRERY_CUDA_PLUG_IN); }
+WithDevice device() { return plug_in_device(testing::cuda_plug_in()); }
+WithRanks ranks() { return plug_in_ranks(testing::cuda_plug_in()); }
 
 std::map<std::string, std::string> facts() {
   std::map<std::string, std::string> out;

@@ -2,6 +2,7 @@
 // where tests run on them), as threads or as processes.
 #pragma once
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,12 @@
 #include "tests/runtime/cuda/stand_ins.h"
 
 namespace orrery::testing {
+
+// GPUs that tests may use: those of the stand-ins, or ORRERY_TEST_GPUS of the environment.
+inline std::uint32_t gpus() {
+  const char* const said = std::getenv("ORRERY_TEST_GPUS");
+  return said ? static_cast<std::uint32_t>(std::strtoul(said, nullptr, 10)) : 8;
+}
 
 using CudaBody = std::function<void(Backend&, std::uint32_t rank)>;
 
