@@ -280,7 +280,12 @@ std::vector<Seconds> Communicators::estimates(std::span<const Communication> lis
       r != ncclSuccess)
     fail(r, g.comm, "a communicator for estimates");
   std::vector<Seconds> out;
-  for (const Communication& c : list) out.push_back(estimate(g, c, stream));
+  try {
+    for (const Communication& c : list) out.push_back(estimate(g, c, stream));
+  } catch (const DeviceError&) {
+    ncclCommAbort(g.comm);
+    throw;
+  }
   ncclCommDestroy(g.comm);
   return out;
 }
