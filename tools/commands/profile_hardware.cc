@@ -108,10 +108,12 @@ class ProfileHardware : public Command {
       h.links = measure_links(ranks, groups, session.watch(), s.links);
       h.overlap = measure_overlap(ranks, s.links);
     }
-    for (const auto& [dtype, points] : {std::pair{DType::fp32, &h.fp32}, {DType::bf16, &h.bf16}})
-      if (!session.watch().stop())
-        device(hardware_memory(s),
-               [&](Backend& b) { *points = measure_matmuls(b, dtype, session.watch(), s); });
+    const auto products = [&](DType dtype, std::vector<MatmulPoint>& points) {
+      if (session.watch().stop()) return;
+      device(hardware_memory(s), [&](Backend& b) { points = measure_matmuls(b, dtype, session.watch(), s); });
+    };
+    products(DType::fp32, h.fp32);
+    products(DType::bf16, h.bf16);
     if (!host) device(hardware_memory(s), [&](Backend& b) { ask(b, s, h); });
   }
 
