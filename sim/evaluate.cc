@@ -92,7 +92,8 @@ SharedInput Evaluator::shared() {
 }
 
 const Simulation& Evaluator::simulate(Replay replay) {
-  const SharedInput input = shared();
+  price_classes();
+  const SharedInput input = replay == Replay::static_only ? SharedInput{} : shared();
   simulation_ = orrery::simulate(program_, prices_, input, replay, workspace_, timeline_);
   return simulation_;
 }

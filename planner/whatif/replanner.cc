@@ -1,6 +1,9 @@
 #include "planner/whatif/replanner.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <queue>
 
 #include "planner/space.h"
 #include "sim/base/error.h"
@@ -18,6 +21,16 @@ bool is_plain(const Scenario& s) {
   const bool free = o.step_time_at_most.v == 0 && o.run_at_most.v == 0 && o.cost_at_most.v == 0 &&
                     o.cost_per_token_at_most.v == 0;
   return free && o.minimize != Metric::memory && !s.search.each_layer;
+}
+
+// No less than that part.
+Tick part_of(Tick t, double part) {
+  return {static_cast<std::int64_t>(std::ceil(static_cast<double>(t.v) * part))};
+}
+
+// (best - lower) / best, as of a search.
+double gap_of(Tick best, Tick lower) {
+  return lower >= best ? 0.0 : static_cast<double>(best.v - lower.v) / static_cast<double>(best.v);
 }
 
 // Equal classes have equal digests.
@@ -77,6 +90,9 @@ bool Replanner::build(const Scenario& s, const Calibration& c, Watch& watch) {
     ++compiled_;
     candidates_.push_back({plan, evaluator.memory(), {}, {}, {}});
     add_to_pool(candidates_.back(), evaluator.program());
+    if (!fits(candidates_.back().memory, s.objective.memory_at_most)) continue;
+    evaluator.simulate(Replay::static_only);
+    learn(candidates_.back(), evaluator);
   }
   of_ = Space{s.model, s.training, s.cluster, s.search, s.plan, reserved(c)};
   return true;
@@ -127,15 +143,28 @@ Evaluator* Replanner::compiled(std::size_t candidate, const Problem& problem) {
   return &recent_.front().evaluator;
 }
 
-// Also leaves the plan's critical path as one of its paths.
+// The static makespan in place of a path's length, and the critical path among the plan's, unless one of them
+// is it. False: the plan breaks a rule on this cluster.
+bool Replanner::make_exact(std::size_t index, const Problem& problem) {
+  Candidate& candidate = candidates_[index];
+  Evaluator* const e = compiled(index, problem);
+  if (e == nullptr) return false;
+  const Tick makespan = e->bound();
+  if (makespan != candidate.bound) {
+    e->simulate(Replay::static_only);
+    learn(candidate, *e);
+    candidate.bound = makespan;
+  }
+  return true;
+}
+
 std::optional<Replanner::Step> Replanner::simulate(std::size_t index, const Scenario& s,
                                                    const Calibration& c) {
-  Candidate& candidate = candidates_[index];
+  const Candidate& candidate = candidates_[index];
   Evaluator* const e = compiled(index, {s.model, s.cluster, s.training, c, *topology_});
   if (e == nullptr) return std::nullopt;
   ++simulated_;
   const Simulation played = e->simulate();
-  if (!is_shared(played.chosen)) learn(candidate, *e);
   return Step{answer_of(s, c, candidate.plan, played.makespan,
                         candidate.memory[fullest(candidate.memory)].peak, is_shared(played.chosen)),
               step_at_scale(played.makespan, c, s.cluster.ranks())};
@@ -155,51 +184,71 @@ void Replanner::learn(Candidate& candidate, const Evaluator& e) {
   candidate.paths.push_back(std::move(kept));
 }
 
-Replanned Replanner::ask(const Scenario& s, const Calibration& c, Executor& executor, Watch& watch) {
-  const auto search = [&] {
-    ++searched_;
-    return replan(s, c, executor, watch);
-  };
-  if (!is_plain(s)) return search();
-  if (!is_of(s, c) && !build(s, c, watch)) return {no_answer(s, Outcome::nothing_fits, "stopped"), {}, false};
+// The plans that fit, each with the longest of its paths. Nothing: one of them breaks a rule on this cluster.
+std::optional<std::vector<Replanner::Open>> Replanner::open_plans(const Scenario& s, const Calibration& c,
+                                                                  Watch& watch) {
   const Problem problem{s.model, s.cluster, s.training, c, *topology_};
   prices_.resize(pool_.size());
   priced_.assign(pool_.size(), false);
-  std::vector<std::size_t> open;
-  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+  std::vector<Open> open;
+  for (std::size_t i = 0; i < candidates_.size() && !watch.stop(); ++i) {
     Candidate& candidate = candidates_[i];
     if (s.cluster.groups.size() == 1)
       for (StageMemory& m : candidate.memory) m.limit = s.cluster.groups.front().node.device.memory;
     if (!fits(candidate.memory, s.objective.memory_at_most)) continue;
     if (candidate.paths.empty()) {
       Evaluator* const e = compiled(i, problem);
-      if (e == nullptr) return search();
+      if (e == nullptr) return std::nullopt;
       e->simulate(Replay::static_only);
       learn(candidate, *e);
     }
     price_classes(candidate, c, s.cluster);
     set_bound(candidate);
-    open.push_back(i);
-    if (watch.stop()) return {no_answer(s, Outcome::nothing_fits, "stopped"), {}, false};
+    open.push_back({candidate.bound, false, i});
   }
-  if (open.empty()) return search();
-  std::sort(open.begin(), open.end(), [&](std::size_t a, std::size_t b) {
-    const Tick x = candidates_[a].bound, y = candidates_[b].bound;
-    return x != y ? x < y : a < b;
-  });
+  return open;
+}
+
+Replanned Replanner::ask(const Scenario& s, const Calibration& c, Executor& executor, Watch& watch,
+                         double gap_at_most) {
+  const auto search = [&] {
+    ++searched_;
+    return replan(s, c, executor, watch);
+  };
+  const auto stopped = [&] { return Replanned{no_answer(s, Outcome::nothing_fits, "stopped"), {}, false}; };
+  if (!is_plain(s)) return search();
+  if (!is_of(s, c) && !build(s, c, watch)) return stopped();
+  const auto opened = open_plans(s, c, watch);
+  if (watch.stop()) return stopped();
+  if (!opened || opened->empty()) return search();
+  std::priority_queue<Open, std::vector<Open>, std::greater<>> open(std::greater<>(), *opened);
+  const Problem problem{s.model, s.cluster, s.training, c, *topology_};
+  const auto at_scale = [&](Tick t) { return step_at_scale(t, c, s.cluster.ranks()); };
   std::optional<std::pair<Tick, std::size_t>> best;  // the step, and of equal ones the first plan
+  Tick enough{};  // no bound above it can improve on the best by more than the gap
+  Tick last{};    // static step of the plan simulated last
   Replanned out;
-  for (const std::size_t i : open) {
-    const Tick bound = step_at_scale(candidates_[i].bound, c, s.cluster.ranks());
-    if (best && bound > best->first) break;
-    if (best && std::pair(bound, i) > *best) continue;
-    std::optional<Step> step = simulate(i, s, c);
+  while (!open.empty() && (!best || at_scale(open.top().bound) <= enough)) {
+    if (watch.stop()) return stopped();
+    const Open top = open.top();
+    open.pop();
+    if (!top.exact) {
+      if (!make_exact(top.candidate, problem)) return search();
+      open.push({candidates_[top.candidate].bound, true, top.candidate});
+      continue;
+    }
+    if (best && std::pair(at_scale(top.bound), top.candidate) > *best) continue;
+    last = at_scale(top.bound);
+    std::optional<Step> step = simulate(top.candidate, s, c);
     if (!step) return search();
-    if (best && std::pair(step->step, i) > *best) continue;
-    best = std::pair(step->step, i);
+    if (best && std::pair(step->step, top.candidate) > *best) continue;
+    best = std::pair(step->step, top.candidate);
+    enough = gap_at_most == 0 ? best->first : part_of(best->first, 1 - gap_at_most);
     out.answer = std::move(step->answer);
-    out.plan = candidates_[i].plan;
+    out.plan = candidates_[top.candidate].plan;
   }
+  // What was not simulated is no less than what was last, nor than enough.
+  if (best) out.answer.gap = gap_of(best->first, std::max(enough, last));
   return out;
 }
 

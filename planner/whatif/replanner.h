@@ -4,11 +4,16 @@
 // All that no rate changes is kept from one point to the next: which plans are legal, their memory, their
 // classes (one pool for all plans, priced once a point). Of every plan that fits, paths through its step are
 // kept too: a path that was critical under other prices is still a path, so its length under these is a lower
-// bound of the static step, and that one of any replay. Plans are simulated in order of their bounds, each of
-// which leaves the path that was missing, until no bound is below the best step. So the answer is exact, as
-// the search's, and the search is a warm one: nearby points have the same critical paths.
+// bound of the static step, and that one of any replay.
+//
+// Plans come in order of their bounds: of one whose bound is a path, the static step is found instead (which
+// leaves the path that was missing, so that nearby points rarely need it); one whose static step is the least
+// of all is simulated. That ends when no bound is below the best step by more than the gap asked for. So
+// plans are simulated in order of their static steps, and neither the answer nor its gap depends on which
+// paths were known, that is on which points were asked before.
 #pragma once
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -23,9 +28,10 @@ namespace orrery {
 // Thread-compatible: one a thread.
 class Replanner {
  public:
-  // As replan(). What this can't do itself (a strategy for each layer, limits besides memory, memory as the
-  // objective, nothing that fits), the search does.
-  Replanned ask(const Scenario&, const Calibration&, Executor&, Watch&);
+  // As replan(), but for a gap, (best - lower bound) / best, that may be left unproven: 0.02 for 2 %. What
+  // this can't do itself (a strategy for each layer, limits besides memory, memory as the objective, nothing
+  // that fits), the search does, and leaves its own gap.
+  Replanned ask(const Scenario&, const Calibration&, Executor&, Watch&, double gap_at_most = 0);
   std::size_t compiled() const { return compiled_; }
   std::size_t simulated() const { return simulated_; }
   std::size_t searched() const { return searched_; }  // points that the search was asked
@@ -67,6 +73,15 @@ class Replanner {
   void price_classes(const Candidate&, const Calibration&, const Cluster&);
   Tick length(const Path&) const;
   void set_bound(Candidate&) const;
+  // A plan that was not simulated: by its static step if that is exact, else by a path. In order of search.
+  struct Open {
+    Tick bound{};
+    bool exact = false;
+    std::size_t candidate = 0;
+    auto operator<=>(const Open&) const = default;
+  };
+  std::optional<std::vector<Open>> open_plans(const Scenario&, const Calibration&, Watch&);
+  bool make_exact(std::size_t candidate, const Problem&);
   Evaluator* compiled(std::size_t candidate, const Problem&);
   static void learn(Candidate&, const Evaluator&);
   struct Step {

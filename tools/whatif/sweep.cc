@@ -1,10 +1,13 @@
 #include "tools/whatif/sweep.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <mutex>
 
 #include "planner/whatif/hardware.h"
 #include "planner/whatif/replan.h"
+#include "sim/base/units.h"
 #include "sim/cost/read.h"
 #include "sim/plan/read.h"
 #include "tools/errors.h"
@@ -80,6 +83,11 @@ std::vector<Flag> SweepFlags::point_flags() {
                  &sets_});
   out.push_back({"--replan", "", "search for the best plan of each point (default)", &replan_});
   out.push_back(
+      {"--gap", "PERCENT",
+       "of a search over many points: end each where the best plan is proven to be within this of the "
+       "optimum (default 0 %)",
+       &gap_});
+  out.push_back(
       {"--pin-plan", "", "the scenario's plan, or else the base's best one, at every point", &pin_});
   out.push_back(
       {"--replay", "KIND", "of a pinned plan: static, shared (events) or auto", &replay_, false, replays});
@@ -100,10 +108,19 @@ Replay SweepFlags::replay() const {
   return replay_ == "static" ? Replay::static_only : replay_ == "shared" ? Replay::shared : Replay::automatic;
 }
 
+double SweepFlags::gap() const {
+  if (gap_.empty()) return 0;
+  const std::optional<double> gap = parse_percent(gap_);
+  if (!gap || *gap < 0 || *gap >= 1)
+    throw UsageError("--gap takes a percentage below 100 % such as 2 %, not " + gap_);
+  return *gap;
+}
+
 void SweepFlags::check() const {
   if (pin_ && replan_) throw UsageError("either --replan or --pin-plan, not both");
   if (replay_ != "auto" && !pin_)
     throw UsageError("--replay goes with --pin-plan: a search chooses the replay itself");
+  if (!gap_.empty() && pin_) throw UsageError("--gap goes with --replan: a pinned plan is not searched for");
   if (resume_ && out_.empty()) throw UsageError("--resume goes with --out FILE, whose rows it keeps");
 }
 
@@ -111,7 +128,8 @@ Sweep::Sweep(Session& session, const SweepFlags& flags, std::vector<std::string>
     : session_(session),
       question_(flags.question().read(session)),
       pinned_(flags.pin()),
-      replay_(flags.replay()) {
+      replay_(flags.replay()),
+      gap_(flags.gap()) {
   flags.check();
   for (std::size_t i = 0; i < session.executor().workers(); ++i)
     workers_.emplace_back(session.library().fresh());
@@ -176,6 +194,7 @@ const std::optional<Plan>& Sweep::plan() {
 SweepName Sweep::name() const {
   constexpr std::string_view kinds[] = {"", " static", " shared"};
   std::string mode = pinned_ ? "pinned" + std::string(kinds[static_cast<std::size_t>(replay_)]) : "replan";
+  if (gap_ > 0) mode += " within " + fmt::format("{:g} %", 100 * gap_);
   std::uint64_t digest = digest_of(variants_->document().dump(false));
   for (const Axis& axis : grid().axes()) {
     digest = digest_of(axis.path + "=", digest);
@@ -329,12 +348,12 @@ const Calibration& Sweep::calibration(const std::string& path, Worker& w) {
   return w.calibrations.emplace(path, read_calibration(session_.files(), path)).first->second;
 }
 
-// `warm`: of a worker that is asked many points, each on one core.
+// `warm`: of a worker that is asked many points, each on one core. It alone stops at a gap.
 std::optional<Answer> Sweep::search_at(const Scenario& s, const Calibration& c, Executor& executor,
                                        Replanner* warm) {
   Inner watch(session_.watch());
-  const Replanned found = warm != nullptr && executor.workers() == 1 ? warm->ask(s, c, executor, watch)
-                                                                     : replan(s, c, executor, watch);
+  const bool is_warm = warm != nullptr && (executor.workers() == 1 || gap_ > 0);
+  const Replanned found = is_warm ? warm->ask(s, c, executor, watch, gap_) : replan(s, c, executor, watch);
   if (!found.complete) return std::nullopt;
   return found.answer;
 }

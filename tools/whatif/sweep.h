@@ -24,6 +24,7 @@ class SweepFlags {
   const QuestionFlags& question() const { return question_; }
   const std::vector<std::string>& sets() const { return sets_; }
   bool pin() const { return pin_; }
+  double gap() const;  // that a search may leave unproven, 0.02 for 2 %; throws UsageError
   Replay replay() const;
   const std::string& out() const { return out_; }
   bool resume() const { return resume_; }
@@ -33,7 +34,7 @@ class SweepFlags {
   QuestionFlags question_;
   std::vector<std::string> sets_;
   bool replan_ = false, pin_ = false, resume_ = false;
-  std::string replay_ = "auto", out_;
+  std::string replay_ = "auto", gap_, out_;
 };
 
 // All that the points share. Points may be asked by several threads at once, each as a `worker` of its own.
@@ -82,6 +83,7 @@ class Sweep {
   std::unique_ptr<const Variants> variants_;
   bool pinned_;
   Replay replay_;
+  double gap_;
   std::optional<Plan> plan_;
   std::vector<Worker> workers_;
   std::unique_ptr<Crew> crew_;

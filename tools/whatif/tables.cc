@@ -75,9 +75,12 @@ Table points_table(const Grid& grid, std::span<const std::size_t> points, std::s
                    std::span<const std::size_t> front) {
   const bool days = any(answers, Measure::days), cost = any(answers, Measure::dollars);
   const bool per_token = any(answers, Measure::dollars_per_million_tokens);
+  const bool gap = std::any_of(answers.begin(), answers.end(), [](const Answer& a) { return a.gap > 0; });
   std::vector<std::string> titles{">#"};
   for (std::size_t a = 0; a < grid.axes().size(); ++a) titles.push_back(">" + title(grid, a));
-  for (const char* t : {">GPUs", "plan", ">step", ">tok/s/GPU", ">MFU", ">GiB peak"}) titles.emplace_back(t);
+  for (const char* t : {">GPUs", "plan", ">step"}) titles.emplace_back(t);
+  if (gap) titles.emplace_back(">gap");
+  for (const char* t : {">tok/s/GPU", ">MFU", ">GiB peak"}) titles.emplace_back(t);
   if (days) titles.emplace_back(">days");
   if (cost) titles.emplace_back(">cost");
   if (per_token) titles.emplace_back(">$/M tokens");
@@ -93,9 +96,10 @@ Table points_table(const Grid& grid, std::span<const std::size_t> points, std::s
       row.emplace_back(name(a.outcome));
       row.resize(titles.size());
     } else {
-      row.insert(row.end(),
-                 {a.plan, text(a.step), text_count(a.tokens_per_second / a.gpus),
-                  fixed(100 * a.mfu, 1) + " %", fixed(static_cast<double>(a.memory.v) / (1 << 30), 1)});
+      row.insert(row.end(), {a.plan, text(a.step)});
+      if (gap) row.push_back(fixed(100 * a.gap, 2) + " %");
+      row.insert(row.end(), {text_count(a.tokens_per_second / a.gpus), fixed(100 * a.mfu, 1) + " %",
+                             fixed(static_cast<double>(a.memory.v) / (1 << 30), 1)});
       if (days) row.push_back(fixed(a.run.v / 86400, 1));
       if (cost) row.push_back(dollars(a.cost.v));
       if (per_token) row.push_back("$" + fixed(a.per_million_tokens.v, 3));

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+#include <optional>
 #include <random>
+#include <vector>
 
 #include "planner/whatif/hardware.h"
 #include "tests/planner/fixtures.h"
@@ -71,6 +75,62 @@ TEST_F(Replanners, AreWarm) {
   EXPECT_LT(warm.compiled() - compiled, 40U);
   EXPECT_LT(warm.simulated() - simulated, 60U);
   EXPECT_EQ(warm.searched(), 0U);
+}
+
+// A point of which nothing is taken but rates.
+Scenario turned(std::mt19937& random, Calibration& c, Scenario s) {
+  for (int k = 0; k < 2; ++k)
+    turn(static_cast<Knob>(random() % knob_count), std::uniform_real_distribution(0.4, 2.5)(random), s, c);
+  return s;
+}
+
+// With a gap the answer lies within it of the optimum, is proven to, and takes fewer simulations. Compute is
+// slowed beside communication, so that static steps are bounds only.
+TEST_F(Replanners, StopWithinAGap) {
+  std::mt19937 random(3);
+  int left = 0;
+  Replanner exact;
+  calibration.slowdown_nvlink = 1.3;
+  for (int i = 0; i < 40; ++i) {
+    const double allowed = 0.01 * static_cast<double>(1 + i % 30);
+    Calibration c = calibration;
+    const Scenario s = turned(random, c, scenario(1, 40));
+    const Replanned near = warm.ask(s, c, executor, watch, allowed), best = exact.ask(s, c, executor, watch);
+    ASSERT_EQ(near.answer.outcome, best.answer.outcome);
+    if (best.answer.outcome != Outcome::ok) continue;
+    EXPECT_EQ(best.answer.gap, 0);
+    EXPECT_LE(near.answer.gap, allowed * (1 + 1e-9));
+    EXPECT_GE(near.answer.step, best.answer.step);
+    // What is proven holds: the optimum is no less than the bound.
+    EXPECT_LE(near.answer.step.v * (1 - near.answer.gap), best.answer.step.v * (1 + 1e-12));
+    if (near.answer.gap > 0) ++left;
+  }
+  EXPECT_GT(left, 5);
+  EXPECT_LT(warm.simulated(), exact.simulated());
+}
+
+// Neither the answer nor its gap depends on what was asked before.
+TEST_F(Replanners, ForgetWhatTheySaw) {
+  std::mt19937 random(4);
+  calibration.slowdown_nvlink = 1.3;
+  std::vector<std::pair<Scenario, Calibration>> points;
+  for (int i = 0; i < 24; ++i) {
+    Calibration c = calibration;
+    const Scenario s = turned(random, c, scenario(1, 40));
+    points.emplace_back(s, c);
+  }
+  std::vector<Replanned> in_order;
+  for (const auto& [s, c] : points) in_order.push_back(warm.ask(s, c, executor, watch, 0.05));
+  std::vector<std::size_t> order(points.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::shuffle(order.begin(), order.end(), random);
+  std::optional<Replanner> other;
+  for (const std::size_t i : order) {
+    if (!other || i % 5 == 0) other.emplace();
+    const Replanned again = other->ask(points[i].first, points[i].second, executor, watch, 0.05);
+    EXPECT_EQ(again.answer, in_order[i].answer) << i;
+    EXPECT_EQ(again.plan, in_order[i].plan) << i;
+  }
 }
 
 TEST_F(Replanners, LeaveToTheSearchWhatTheyCannotDo) {
