@@ -11,7 +11,11 @@ Shape matrix(std::int64_t rows, std::int64_t columns) { return {{rows, columns, 
 
 LayerEmitter::LayerEmitter(BlockBuilder& builder, const Model& model, const Training& training,
                            const Plan& plan)
-    : builder_(builder), model_(model), plan_(plan), half_(activation_type(training.precision.compute)) {
+    : builder_(builder),
+      model_(model),
+      plan_(plan),
+      half_(activation_type(training.precision.compute)),
+      linear_(training.precision.compute) {
   shard_.tp = plan.tp;
   shard_.cp = plan.cp;
   shard_.ep = plan.ep;
@@ -52,9 +56,11 @@ void LayerEmitter::declare(Keep keep, bool backward) {
   const bool unfused = plan_.attention == AttentionKernel::unfused;
   const bool core_again = keep == Keep::stash && strategy_.recompute == Recompute::selective;
   const Keep core = core_again ? (backward ? Keep::again : Keep::drop) : keep;
-  saved_.norm1 = kept("norm1", half_, activation_shape(), keep, backward);
+  saved_.norm1 = kept("norm1", linear_, activation_shape(), keep, backward);
   saved_.qkv = kept("qkv", half_, matrix(tokens, (heads + 2 * kv) * a.head_dim), keep, backward);
   saved_.core = kept("core", half_, matrix(tokens, heads * a.head_dim), keep, backward);
+  saved_.core_cast =
+      linear_ == half_ ? saved_.core : kept("core cast", linear_, saved_.core.shape, keep, backward);
   if (unfused) {
     const Shape square{{shard_.micro_batch, heads, shard_.sequence, shard_.sequence}};
     saved_.probabilities = kept("probabilities", half_, square, core, backward);
@@ -68,9 +74,9 @@ void LayerEmitter::declare(Keep keep, bool backward) {
   }
   if (model_.dropout > 0) saved_.mask1 = kept("mask1", DType::uint8, activation_shape(), keep, backward);
   saved_.x2 = kept("x2", half_, activation_shape(), keep, backward);
-  saved_.norm2 = kept("norm2", half_, activation_shape(), keep, backward);
+  saved_.norm2 = kept("norm2", linear_, activation_shape(), keep, backward);
   saved_.up = kept("up", half_, matrix(tokens, (mlp.gated ? 2 : 1) * mlp.ffn / shard_.tp), keep, backward);
-  saved_.activated = kept("activated", half_, matrix(tokens, mlp.ffn / shard_.tp), keep, backward);
+  saved_.activated = kept("activated", linear_, matrix(tokens, mlp.ffn / shard_.tp), keep, backward);
   if (model_.dropout > 0) saved_.mask2 = kept("mask2", DType::uint8, activation_shape(), keep, backward);
 }
 
@@ -167,6 +173,7 @@ void LayerEmitter::attention_forward(Tensor x, Tensor w, Pass pass) {
       builder_.transient("attention out", Component::workspace, half_, matrix(tokens, model_.hidden));
   builder_.compute(op(OpName::attention_out, pass), {saved_.core, view(w, *unit_, "attention.out.weight")},
                    {out});
+  if (linear_ != half_) builder_.also_write(saved_.core_cast);
   const Tensor sum = reduced(out, "reduced attention out", true);
   builder_.compute(op(OpName::residual1, pass), {x, sum}, {saved_.x2});
   reads_if_there(w, "attention.out.bias");
@@ -281,7 +288,7 @@ void LayerEmitter::attention_backward(Tensor x, Tensor w, Tensor g, Tensor dx2, 
   const Tensor d_core = builder_.transient("core gradient", Component::workspace, half_, saved_.core.shape);
   builder_.compute(op(OpName::attention_out, Pass::input_gradient),
                    {whole, view(w, *unit_, "attention.out.weight")}, {d_core});
-  builder_.compute(op(OpName::attention_out, Pass::weight_gradient, accumulate), {whole, saved_.core},
+  builder_.compute(op(OpName::attention_out, Pass::weight_gradient, accumulate), {whole, saved_.core_cast},
                    {view(g, *unit_, "attention.out.weight")});
   const Tensor d_qkv = builder_.transient("qkv gradient", Component::workspace, half_, saved_.qkv.shape);
   core_backward(d_core, d_qkv);

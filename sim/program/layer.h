@@ -34,8 +34,8 @@ class LayerEmitter {
 
  private:
   struct Saved {
-    Tensor norm1, qkv, core, statistics, probabilities, attention_mask, mask1, x2, norm2, up, activated,
-        mask2;
+    Tensor norm1, qkv, core, core_cast, statistics, probabilities, attention_mask, mask1, x2, norm2, up,
+        activated, mask2;
   };
   void declare(Keep keep, bool backward);
   Tensor kept(std::string_view name, DType, Shape, Keep keep, bool backward);
@@ -59,7 +59,8 @@ class LayerEmitter {
   BlockBuilder& builder_;
   const Model& model_;
   const Plan& plan_;
-  DType half_;  // of activations
+  DType half_;    // of activations
+  DType linear_;  // of what a linear keeps of its input: in FP8 runs the cast
   Shard shard_;
   const Layer* layer_ = nullptr;
   const Unit* unit_ = nullptr;

@@ -4,10 +4,11 @@
 
 #include <cmath>
 
-#include "profiler/validate_write.h"
 #include "profiler/runs.h"
+#include "profiler/validate_write.h"
 #include "sim/base/error.h"
 #include "sim/cost/read.h"
+#include "sim/scenario.h"
 #include "tests/profiler/disk.h"
 
 namespace orrery {
@@ -114,8 +115,21 @@ TEST_F(Validated, KorthikantiIsPredictedWithinItsTarget) {
   EXPECT_LT(std::abs(sums.total.all.worst), 0.04);
 }
 
-// What every calibration states of itself, recomputed: nine in ten of its held-out runs are within it, and it isn't
-// a percent more than that takes.
+// A run that was measured fitted its device.
+TEST_F(Validated, WhatRanOnBlackwellFits) {
+  const std::vector<ValidatedRun> runs = validate_files({shipped("measured/bridge-blackwell.json")});
+  const Stacks stacks = read_stacks(disk.text(shipped("stacks.json")), "stacks.json");
+  for (const ValidatedRun& r : runs) {
+    const Cluster cluster = find_cluster(library, stacks.clusters.at(r.run.hardware.gpu));
+    const double memory = static_cast<double>(cluster.groups[0].node.device.memory.v) / (1 << 30);
+    EXPECT_GT(r.predicted_mem_gib, memory / 4) << r.run.id;
+    EXPECT_LT(r.predicted_mem_gib, memory) << r.run.id;
+  }
+  EXPECT_EQ(runs.size(), 36U);
+}
+
+// What every calibration states of itself, recomputed: nine in ten of its held-out runs are within it, and it
+// isn't a percent more than that takes.
 TEST_F(Validated, CalibrationsStateTheErrorsOfTheirHeldOutRuns) {
   const std::vector<ValidatedRun> runs = validate_files(run_files(disk, shipped("measured")));
   std::size_t stated = 0;

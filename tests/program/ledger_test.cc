@@ -69,6 +69,24 @@ TEST(Ledger, ActivationBytesOfKorthikanti) {
   EXPECT_EQ(bytes(8, false, Recompute::full), 100'663'296);
 }
 
+// In FP8 a linear keeps its input as it was cast: both norms' outputs and the activation's in one byte instead of
+// two, and one byte beside the core's output, which attention's backward pass reads in 16 bits.
+TEST(Ledger, Fp8KeepsWhatLinearsReadInOneByte) {
+  const std::int64_t hidden = 256, ffn = 1024, core = 256, tokens = 2 * 64;
+  const Model model = testing::llama(2, hidden, 4, 4, ffn, 512);
+  for (const int tp : {1, 4}) {
+    const auto bytes = [&](DType compute) {
+      Training asked = training(64, 2);
+      asked.precision.compute = compute;
+      Plan p = plan({.tp = tp});
+      p.sequence_parallel = tp > 1;
+      p.micro_batch = 2;
+      return stash_of_a_layer(compile(model, cluster(tp), asked, p), 0);
+    };
+    EXPECT_EQ(bytes(DType::bf16) - bytes(DType::fp8), tokens * (2 * hidden + ffn - core) / tp);
+  }
+}
+
 // 18 bytes a parameter; with a distributed optimizer 6 + 12/d; fully sharded 16/n.
 TEST(Ledger, StateBytes) {
   const Model model = testing::llama(4, 64, 8, 8, 128, 1024);
