@@ -86,6 +86,7 @@ class WhatIf : public Command {
     if (tornado_ && !sweep_.sets().empty()) throw UsageError("either --set or --tornado");
     if (tornado_ && !(sweep_.out().empty() && pareto_.empty()))
       throw UsageError("--out and --pareto go with --set");
+    if (tornado_ && sweep_.gap() > 0) throw UsageError("--gap goes with --set: a tornado's searches are exact");
     if (!tornado_ && !knobs_.empty()) throw UsageError("--knobs goes with --tornado");
     return tornado_ ? turn_knobs(session) : play_grid(session);
   }
