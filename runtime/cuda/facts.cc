@@ -1,10 +1,11 @@
 #include "runtime/cuda/facts.h"
 
 #include <cuda_runtime_api.h>
-#include <dlfcn.h>
 #include <nccl.h>
 
 #include <cstdio>
+
+#include "runtime/cuda/optional_library.h"
 
 namespace orrery::cuda {
 namespace {
@@ -17,12 +18,13 @@ std::string nccl_version(int v) {
 }
 
 // The functions of NVML that are asked, after the header of version 12 (nvml.h); all return 0 on success.
-struct Nvml {
+struct Nvml : OptionalLibrary {
+  Nvml() : OptionalLibrary("libnvidia-ml.so.1") {}
+
   using Gpu = struct nvmlDevice_st*;
   static constexpr unsigned sm_clock = 1, memory_clock = 2,
                             core_temperature = 0;  // nvmlClockType_t and so on
 
-  void* library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
   int (*init)() = find<int (*)()>("nvmlInit_v2");
   int (*by_bus)(const char*, Gpu*) = find<int (*)(const char*, Gpu*)>("nvmlDeviceGetHandleByPciBusId_v2");
   int (*driver)(char*, unsigned) = find<int (*)(char*, unsigned)>("nvmlSystemGetDriverVersion");
@@ -35,12 +37,6 @@ struct Nvml {
          limit = find<Number>("nvmlDeviceGetEnforcedPowerLimit");  // mW
   int (*reasons)(Gpu, unsigned long long*) =
       find<int (*)(Gpu, unsigned long long*)>("nvmlDeviceGetCurrentClocksThrottleReasons");
-
- private:
-  template <class Function>
-  Function find(const char* name) const {
-    return library ? reinterpret_cast<Function>(dlsym(library, name)) : nullptr;
-  }
 };
 
 // The library stays loaded and initialised.
@@ -98,7 +94,7 @@ std::vector<Fact> library_facts() {
 
 std::vector<Fact> nvml_facts(const std::string& bus) {
   const Nvml& n = nvml();
-  if (n.library == nullptr) return {{"NVML", "not there: clocks and power are not known"}};
+  if (!n) return {{"NVML", "not there: clocks and power are not known"}};
   Nvml::Gpu gpu = nullptr;
   const int started = n.init ? n.init() : -1;
   const int found = started == 0 && n.by_bus ? n.by_bus(bus.c_str(), &gpu) : -1;

@@ -3,12 +3,13 @@
 #ifdef ORRERY_CUPTI
 #include <cupti.h>
 #include <cxxabi.h>
-#include <dlfcn.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+
+#include "runtime/cuda/optional_library.h"
 #endif
 
 namespace orrery::cuda {
@@ -30,8 +31,9 @@ constexpr std::size_t buffer_size = std::size_t{1} << 20, alignment = 8;
 std::mutex mutex;
 std::map<std::string, TracedKernel> seen;
 
-struct Cupti {
-  void* library = dlopen("libcupti.so.13", RTLD_NOW | RTLD_LOCAL);
+struct Cupti : OptionalLibrary {
+  Cupti() : OptionalLibrary("libcupti.so.13") {}
+
   decltype(&cuptiGetVersion) version = find<decltype(&cuptiGetVersion)>("cuptiGetVersion");
   decltype(&cuptiActivityEnable) enable = find<decltype(&cuptiActivityEnable)>("cuptiActivityEnable");
   decltype(&cuptiActivityDisable) disable = find<decltype(&cuptiActivityDisable)>("cuptiActivityDisable");
@@ -41,12 +43,6 @@ struct Cupti {
   decltype(&cuptiActivityRegisterCallbacks) call_back =
       find<decltype(&cuptiActivityRegisterCallbacks)>("cuptiActivityRegisterCallbacks");
   bool whole() const { return version && enable && disable && flush && next && call_back; }
-
- private:
-  template <class Function>
-  Function find(const char* name) const {
-    return library ? reinterpret_cast<Function>(dlsym(library, name)) : nullptr;
-  }
 };
 
 const Cupti& cupti() {
@@ -86,7 +82,7 @@ void CUPTIAPI take_buffer(CUcontext, std::uint32_t, std::uint8_t* buffer, std::s
 }
 
 std::string problem_of(const Cupti& c) {
-  if (c.library == nullptr) return "not there: times are those of events";
+  if (!c) return "not there: times are those of events";
   std::uint32_t version = 0;
   if (!c.whole() || c.version(&version) != CUPTI_SUCCESS) return "is no CUPTI: times are those of events";
   if (version != CUPTI_API_VERSION)

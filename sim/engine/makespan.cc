@@ -56,9 +56,8 @@ class Makespan {
   // The map of the call's block for the variants of its team's roles.
   std::size_t find_map(const Call& call) {
     const std::uint32_t team = p_.call_teams[call.first_team];
-    const std::uint32_t* const mine = &w_.variant[team * role_stride];
     for (std::uint32_t m = w_.map_of[call.block]; m != none; m = w_.maps[m].next)
-      if (std::equal(mine, mine + role_stride, &w_.variant[w_.maps[m].team * role_stride])) return m;
+      if (alike(w_, team, w_.maps[m].team)) return m;
     const Block& block = p_.blocks[call.block];
     std::uint32_t streams = 0;
     for (std::uint32_t s = 0; s < stream_count; ++s) streams += block.streams >> s & 1;

@@ -30,6 +30,12 @@ inline std::int64_t* stream_ends(Workspace& w, std::uint32_t team, Stream stream
   return &w.stream_end[first * stream_count + players * static_cast<std::uint32_t>(stream)];
 }
 
+// Whether two teams of one player each pay the same for the same rows.
+inline bool alike(const Workspace& w, std::uint32_t a, std::uint32_t b) {
+  const std::uint32_t* const first = &w.variant[a * role_stride];
+  return std::equal(first, first + role_stride, &w.variant[b * role_stride]);
+}
+
 // The id of a row of a call for player 0, as Program::row_id, without a walk over the rows of a block of one slot.
 inline std::uint32_t row_id(const Program& p, const Workspace& w, const Call& call, std::uint32_t row) {
   if (p.blocks[call.block].slots > 1) return p.row_id(call, row);
@@ -190,9 +196,10 @@ void Play<Host>::pair(const Row* rows, const std::uint32_t* teams, Tick* start, 
   std::int64_t begin = 0, duration = 0;
   for (std::uint32_t r = 0; r < 2; ++r) {
     const std::uint32_t team = teams[rows[r].slot];
+    const std::uint32_t variant = w_.variant[team * role_stride + static_cast<std::size_t>(rows[r].role)];
     starts(rows[r], rows[r + 1], team, 1, start + r, end + r);
     begin = std::max(begin, start[r].v);
-    duration = std::max(duration, w_.price[rows[r].cost_class + w_.variant[team * role_stride + static_cast<std::size_t>(rows[r].role)]]);
+    duration = std::max(duration, w_.price[rows[r].cost_class + variant]);
   }
   for (std::uint32_t r = 0; r < 2; ++r)
     *stream_ends(w_, teams[rows[r].slot], rows[r].stream) = end[r].v = begin + duration;

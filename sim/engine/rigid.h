@@ -44,9 +44,8 @@ class RigidPlay {
 
   // The offsets of the block for the variants of the team's roles.
   std::uint32_t find(std::uint32_t block, std::uint32_t team) {
-    const std::uint32_t* const mine = &w_.variant[team * role_stride];
     for (std::uint32_t r = w_.rigid_of[block]; r != none; r = w_.rigids[r].next)
-      if (std::equal(mine, mine + role_stride, &w_.variant[w_.rigids[r].team * role_stride])) return r;
+      if (alike(w_, team, w_.rigids[r].team)) return r;
     w_.rigids.push_back(follow(p_.blocks[block], team));
     w_.rigids.back().next = w_.rigid_of[block];
     return w_.rigid_of[block] = static_cast<std::uint32_t>(w_.rigids.size() - 1);
