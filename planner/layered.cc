@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "planner/exact/anneal.h"
 #include "planner/exact/frame_model.h"
 #include "planner/space.h"
 #include "sim/base/error.h"
@@ -14,12 +15,9 @@ namespace {
 // Frames between two looks at the best plan: what one finds serves the next round. Until a first plan is
 // known, and where a frame takes long, few.
 constexpr std::size_t first_rounds = 4, small_round = 2, large_round = 16;
-constexpr int guesses = 3;  // of a frame: each learns from the one before
+constexpr std::size_t first_plans = 2'000, more_plans = 30'000;  // of a frame, that annealing tries
 constexpr exact::Time nanosecond = 1000;
-// Of one frame. First what closes soon does, and the others give a plan: a beam's best words. What closes at
-// all then closes within a part of the second.
-constexpr exact::FrameOptions quick{{100, 30}, 10'000, 200, 25, 2'000, 24},
-    budget{{3'000, 0}, 50'000, 200, 25, 2'000, 24};
+constexpr exact::FrameOptions budget{3'000, 50'000, 200, 25, 2'000, 24};  // of one frame
 
 struct Frame {
   Plan base;
@@ -29,7 +27,8 @@ struct Frame {
   std::vector<std::optional<Zero>> edges{std::nullopt};  // what its first and last layer may be cut like
   exact::Time bound = 0;                                 // of its static step
   bool solved = false;
-  std::optional<Plan> best;  // that this round found
+  std::optional<exact::Choice> annealed;  // the best that annealing found, for likely_edges()
+  std::optional<Plan> best;               // that this round found
   exact::Time step = exact::infeasible;
   std::size_t simulated = 0, exact = 0, below = 0;
 };
@@ -59,9 +58,9 @@ class LayeredSearch {
     by_bound();
     in_rounds("frames bounded", large_round, [this](Frame& f, Evaluator& e) { guess(f, e); });
     by_bound();
-    in_rounds("frames tried", small_round, [this](Frame& f, Evaluator& e) { solve(f, e, quick); });
+    in_rounds("frames tried", small_round, [this](Frame& f, Evaluator& e) { try_more(f, e); });
     by_bound();
-    in_rounds("frames solved", small_round, [this](Frame& f, Evaluator& e) { solve(f, e, budget); });
+    in_rounds("frames solved", small_round, [this](Frame& f, Evaluator& e) { solve(f, e); });
     count();
     return std::move(out_);
   }
@@ -85,9 +84,12 @@ class LayeredSearch {
   void measure(Frame&);
   void share_measurements();
   void guess(Frame&, Evaluator&);
-  exact::Time guess(Frame&, Evaluator&, std::optional<Zero> edges);
-  void solve(Frame&, Evaluator&, const exact::FrameOptions&);
-  void simulate(Frame&, Evaluator&, const exact::FrameModel&, const exact::Choice&);
+  static std::optional<Zero> likely_edges(const Frame&);
+  void anneal(Frame&, Evaluator&, const exact::FrameModel&, const std::vector<exact::Choice>& starts,
+              std::size_t plans);
+  void try_more(Frame&, Evaluator&);
+  void solve(Frame&, Evaluator&);
+  std::optional<exact::Time> simulate(Frame&, Evaluator&, const exact::FrameModel&, const exact::Choice&);
   void count();
 
   const Scenario& s_;
@@ -162,58 +164,66 @@ void LayeredSearch::share_measurements() {
   }
 }
 
-// Compiles and replays a plan that the frame's problem thinks well of.
-void LayeredSearch::simulate(Frame& f, Evaluator& evaluator, const exact::FrameModel& m,
-                             const exact::Choice& choice) {
+// The static step of a plan that the frame's problem thinks well of; nothing if it does not fit.
+std::optional<exact::Time> LayeredSearch::simulate(Frame& f, Evaluator& evaluator, const exact::FrameModel& m,
+                                                   const exact::Choice& choice) {
   const Plan plan = m.plan(choice);
   ++f.simulated;
-  if (evaluator.compile(problem_, plan) || !fits(evaluator.memory(), s_.objective.memory_at_most)) return;
+  if (evaluator.compile(problem_, plan) || !fits(evaluator.memory(), s_.objective.memory_at_most)) return {};
   const exact::Time step = evaluator.bound().v;
   const exact::Time modelled = exact::Replay().run(m.problem, exact::values_of(m.problem, choice));
   f.below += step < modelled;
   f.exact += step - modelled < nanosecond;
   if (step < f.step) f.step = step, f.best = plan;
+  return step;
+}
+
+std::optional<Zero> LayeredSearch::likely_edges(const Frame& f) {
+  const bool sharded = std::find(f.edges.begin(), f.edges.end(), Zero::optimizer) != f.edges.end();
+  return sharded ? Zero::optimizer : f.edges.front();
 }
 
 void LayeredSearch::guess(Frame& f, Evaluator& evaluator) {
-  if (f.edges.size() == 1) {
-    f.bound = std::max(f.bound, guess(f, evaluator, f.edges.front()));
-    return;
+  if (f.edges.size() > 1) {
+    const exact::FrameModel m = model(f, {});  // what holds for any ends
+    f.bound = std::max(f.bound, exact::Frame(m.problem, budget).bound(out_.step.v));
+    if (out(f)) return;
   }
-  const exact::FrameModel m = model(f, {});  // what holds for any ends
-  f.bound = std::max(f.bound, exact::Frame(m.problem, budget).bound(out_.step.v));
-  if (out(f)) return;
-  const bool sharded = std::find(f.edges.begin(), f.edges.end(), Zero::optimizer) != f.edges.end();
-  guess(f, evaluator, sharded ? Zero::optimizer : f.edges.front());
+  const exact::FrameModel m = model(f, likely_edges(f));
+  exact::Frame frame(m.problem, budget);
+  const exact::Time bound = frame.bound(out_.step.v);
+  if (f.edges.size() == 1) f.bound = std::max(f.bound, bound);
+  if (bound >= out_.step.v) return;
+  std::vector<exact::Choice> starts = exact::even_plans(m.problem);
+  if (auto choice = frame.guess()) starts.push_back(std::move(*choice));
+  anneal(f, evaluator, m, starts, first_plans);
+  if (!f.annealed || f.edges.size() > 1) return;
+  frame.learn(*f.annealed);
+  f.bound = std::max(f.bound, frame.bound(std::min(out_.step.v, f.step)));
 }
 
-// The bound on plans with these ends; the best of a few guesses is simulated.
-exact::Time LayeredSearch::guess(Frame& f, Evaluator& evaluator, std::optional<Zero> edges) {
-  const exact::FrameModel m = model(f, edges);
-  exact::Frame frame(m.problem, budget);
-  std::optional<exact::Choice> best;
-  exact::Time step = out_.step.v;
-  for (int i = 0; i < guesses; ++i) {
-    const auto choice = frame.guess(step);
-    if (!choice) break;
-    const std::size_t paths = frame.counts().paths;
-    const exact::Time t = frame.learn(*choice);
-    if (t < step) step = t, best = choice;
-    if (frame.counts().paths == paths) break;  // it would guess the same
-  }
-  const exact::Time bound = frame.bound(step);
-  if (best) simulate(f, evaluator, m, *best);
-  return bound;
+void LayeredSearch::anneal(Frame& f, Evaluator& evaluator, const exact::FrameModel& m,
+                           const std::vector<exact::Choice>& starts, std::size_t plans) {
+  const auto judge = [&](const exact::Choice& choice, exact::Time step) -> std::optional<exact::Time> {
+    if (step >= std::min(out_.step.v, f.step)) return step;  // it is not the best whatever it really takes
+    return simulate(f, evaluator, m, choice);
+  };
+  if (auto found = exact::anneal(m.problem, starts, plans, judge, [this] { return watch_.stop(); }))
+    f.annealed = std::move(found->choice);
+}
+
+void LayeredSearch::try_more(Frame& f, Evaluator& evaluator) {
+  if (f.annealed) anneal(f, evaluator, model(f, likely_edges(f)), {*f.annealed}, more_plans);
 }
 
 // Every choice of ends is a problem of its own.
-void LayeredSearch::solve(Frame& f, Evaluator& evaluator, const exact::FrameOptions& options) {
+void LayeredSearch::solve(Frame& f, Evaluator& evaluator) {
   exact::Time least = exact::infeasible, known = out_.step.v;
   f.solved = true;
   for (const auto& edges : f.edges) {
     const exact::FrameModel m = model(f, edges);
-    exact::Frame frame(m.problem, options);
-    if (const auto choice = frame.guess(known)) frame.learn(*choice);
+    exact::Frame frame(m.problem, budget);
+    if (f.annealed && edges == likely_edges(f)) frame.learn(*f.annealed);
     const exact::Frame::Answer answer = frame.solve(known, [this] { return watch_.stop(); });
     least = std::min(least, answer.proven && answer.best ? answer.step : answer.lower);
     if (answer.best) {

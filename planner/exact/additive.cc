@@ -209,17 +209,19 @@ Time least_sum(const std::vector<Kind>& all) {
 
 }  // namespace
 
-Time length_of(const Additive& a, const std::vector<Alike>& at, const Relaxed& word,
-               const Direction& direction) {
+double value_of(const Additive& a, const std::vector<Alike>& at, const Relaxed& word, int chunk,
+                int component) {
   double sum = 0;
   for (std::size_t i = 0; i < at.size(); ++i) {
-    const Time low = weight(a, direction, at[i].position, word.low[i]),
-               high = weight(a, direction, at[i].position, word.high[i]);
-    if (is_never(low) || is_never(high)) return never;
+    const Position& x = at[i].position;
+    if (x.chunk != chunk) continue;
+    const Time low = a.entry(x.table, word.low[i], component, x.first, x.last),
+               high = a.entry(x.table, word.high[i], component, x.first, x.last);
+    if (is_never(low) || is_never(high)) return static_cast<double>(never);
     sum += static_cast<double>(at[i].count) *
            (word.share * static_cast<double>(low) + (1 - word.share) * static_cast<double>(high));
   }
-  return static_cast<Time>(sum);
+  return sum;
 }
 
 namespace {

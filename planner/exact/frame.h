@@ -20,7 +20,7 @@
 namespace orrery::exact {
 
 struct FrameOptions {
-  WordLimits words;
+  std::size_t labels = 20'000;    // of a unit's words of one length, at once
   std::size_t nodes = 2'000'000;  // of a pass
   std::size_t paths = 400;
   std::size_t passes = 100;
@@ -40,9 +40,9 @@ class Frame {
   // Every plan's step is at least this, or at least `upper`; `infeasible` if none keeps to the limits. A
   // frame of too many lengths is bounded by what its positions add at least, whatever their chunks.
   Time bound(Time upper = infeasible);
-  // A plan: the lengths that balance the bounds, for each unit a word that rounds its part of the best
-  // mixture of paths. Nothing if the bounds leave none below `upper`, or rounding finds none that fits.
-  std::optional<Choice> guess(Time upper = infeasible);
+  // After bound(): what it found to be the best mixture of relaxed plans, rounded. It may be too large for
+  // the limits. Nothing if the bound leaves no plan.
+  std::optional<Choice> guess();
   // Adds the critical path of a plan to the cuts, for a tighter bound(). Returns its step.
   Time learn(const Choice&);
 
@@ -78,6 +78,10 @@ class Frame {
         after;                            // by unit and layers used: the least so far, the least from here
     std::vector<std::vector<Time>> most;  // the greatest from here, of the pass's words
   };
+  struct RelaxedPlan {  // by unit
+    std::vector<std::size_t> way;
+    std::vector<Relaxed> word;
+  };
   struct Prefix {  // of a depth-first search, by path
     std::vector<Time> sum;
     std::vector<const Word*> words;
@@ -102,8 +106,10 @@ class Frame {
   void close();
   void chain(Cutting&);  // before, after from arc
   void mix();
-  Cutting mean(const std::vector<std::size_t>& picks) const;
-  std::size_t most_violated(const Cutting&) const;
+  Cutting mean(const std::vector<double>& weights) const;
+  std::optional<RelaxedPlan> relaxed(const Cutting&) const;
+  std::vector<double> values_of_relaxed(const RelaxedPlan&) const;
+  double length_of(const Cutting&, const std::vector<double>& values) const;
   Time raise();  // lower_, by the paths that are priced
   Time root() const;
   Time root(const Cutting&) const;
@@ -112,9 +118,8 @@ class Frame {
   void find_most(Cutting&) const;
 
   // frame_guess.cc
-  bool balance();
-  std::optional<Choice> rounded(bool spread);
-  std::optional<Word> round(int unit, std::size_t way, const Direction&, bool spread) const;
+  std::vector<int> mixed_lengths() const;
+  std::vector<double> mixed_shares(int unit, const Position&) const;
 
   // frame_search.cc
   bool generate();
@@ -136,14 +141,16 @@ class Frame {
   FrameCounts counts_;
   std::vector<Unit> units_;
   std::vector<Cutting> paths_;
+  std::vector<RelaxedPlan> relaxed_;  // the last bound()'s best mixture,
+  std::vector<double> share_;         // as much of each
   bool too_many_ways_ = false;
   Values typical_;  // of even chunks and the quickest strategies
   Time lower_ = 0;  // the last bound()
   Time upper_ = infeasible;
 
-  // Of guess() and solve():
+  // Of solve():
   const std::function<bool()>* stop_ = nullptr;
-  bool stopped_ = false, improved_ = false, whole_ = true;  // whole_: the pass has all words that matter
+  bool stopped_ = false, improved_ = false;
   std::size_t nodes_ = 0;
   Compact compact_;  // of the pass
   std::unique_ptr<Additive> compact_additive_;

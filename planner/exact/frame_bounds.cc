@@ -3,12 +3,14 @@
 #include <numeric>
 
 #include "planner/exact/frame.h"
+#include "planner/exact/game.h"
 
 namespace orrery::exact {
 namespace {
 
 std::size_t size(int n) { return static_cast<std::size_t>(n); }
 Time times(Time t, Time count) { return is_never(t) ? never : t * count; }
+bool is_never(double t) { return t <= static_cast<double>(never) / 2; }
 
 }  // namespace
 
@@ -166,16 +168,18 @@ Time Frame::bound(Time upper) {
   return raise();
 }
 
-Frame::Cutting Frame::mean(const std::vector<std::size_t>& picks) const {
-  std::vector<Time> weight(paths_.size(), 0);
-  Time left = scale;
-  for (const std::size_t t : picks) ++weight[t];
-  for (Time& w : weight) w = w * scale / static_cast<Time>(picks.size()), left -= w;
-  weight[picks.back()] += left;
+// Of paths that are no means themselves; `weights` by path.
+Frame::Cutting Frame::mean(const std::vector<double>& weights) const {
   Cutting out;
   out.mixed = true;
   out.direction.resize(units_.size());
-  for (std::size_t t = 0; t < paths_.size(); ++t) {
+  Time left = scale;
+  const auto heaviest =
+      static_cast<std::size_t>(std::max_element(weights.begin(), weights.end()) - weights.begin());
+  std::vector<Time> weight;
+  for (const double w : weights) weight.push_back(static_cast<Time>(w * scale)), left -= weight.back();
+  weight[heaviest] += left;
+  for (std::size_t t = 0; t < weight.size(); ++t) {
     if (weight[t] == 0) continue;
     out.constant += paths_[t].constant / scale * weight[t];
     for (std::size_t u = 0; u < units_.size(); ++u)
@@ -186,10 +190,10 @@ Frame::Cutting Frame::mean(const std::vector<std::size_t>& picks) const {
   return out;
 }
 
-// Of the relaxed plan that is shortest on a mean, the path that is longest.
-std::size_t Frame::most_violated(const Cutting& c) const {
-  std::vector<Time> length;
-  for (const Cutting& x : paths_) length.push_back(x.mixed ? 0 : x.constant);
+// A plan that is shortest on a path or a mean, in fractions; nothing: there is none, or nothing is known of
+// it.
+std::optional<Frame::RelaxedPlan> Frame::relaxed(const Cutting& c) const {
+  RelaxedPlan out;
   std::size_t used = 0;
   for (std::size_t u = 0; u < units_.size(); ++u) {
     const Unit& unit = units_[u];
@@ -200,40 +204,101 @@ std::size_t Frame::most_violated(const Cutting& c) const {
           c.after[u + 1][to] < infeasible && plus(c.arc[u][w], c.after[u + 1][to]) == c.after[u][used])
         way = w;
     }
-    if (way == unit.lengths.size()) break;
+    if (way == unit.lengths.size()) return {};
     used += size(unit.layers[way]);
-    Relaxed solution;
-    dual(p_, additive_, static_cast<int>(u), unit.alike[way], c.direction[u], nullptr, &solution);
-    for (std::size_t t = 0; t < paths_.size(); ++t)
-      if (!paths_[t].mixed)
-        length[t] = plus(length[t], length_of(additive_, unit.alike[way], solution, paths_[t].direction[u]));
+    out.way.push_back(way);
+    out.word.emplace_back();
+    if (is_never(dual(p_, additive_, static_cast<int>(u), unit.alike[way], c.direction[u], nullptr,
+                      &out.word.back())))
+      return {};
   }
-  return static_cast<std::size_t>(std::max_element(length.begin(), length.end()) - length.begin());
+  return out;
+}
+
+std::vector<double> Frame::values_of_relaxed(const RelaxedPlan& plan) const {
+  const std::size_t width = p_.components.size();
+  std::vector<double> out(size(p_.chunks) * width, 0);
+  for (std::size_t u = 0; u < units_.size(); ++u)
+    for (int n = 0; n < p_.chunks_of_unit(); ++n)
+      for (std::size_t k = 0; k < width; ++k)
+        out[(size(n) * units_.size() + u) * width + k] =
+            value_of(additive_, units_[u].alike[plan.way[u]], plan.word[u], n, static_cast<int>(k));
+  return out;
+}
+
+// A path that such a plan has not is as good as none.
+double Frame::length_of(const Cutting& c, const std::vector<double>& values) const {
+  double sum = static_cast<double>(c.constant);
+  for (std::size_t u = 0; u < units_.size(); ++u)
+    for (const Term& t : c.direction[u]) {
+      const double v = values[(size(t.chunk) * units_.size() + u) * p_.components.size() + size(t.component)];
+      if (is_never(v)) return 0;
+      sum += static_cast<double>(t.count) * v;
+    }
+  return sum;
 }
 
 // A mean of paths bounds every plan too, and where paths pull in different directions, better than each. The
-// best mean is found by fictitious play: each step adds the path that the plan which is shortest on the mean
-// so far violates most.
+// best mean and the best mixture of relaxed plans are those of a game, path against plan, of which more and
+// more picks are looked at: the plan that is shortest on the mean, the path that is longest through the
+// mixture.
 void Frame::mix() {
-  std::vector<std::size_t> picks;
-  std::size_t best = 0, violated = 0;
+  std::erase_if(paths_, [](const Cutting& c) { return c.mixed; });
+  relaxed_.clear();
+  share_.clear();
+  std::vector<std::vector<double>> plans;  // components of relaxed_
+  std::vector<double> weights(paths_.size(), 0);
+  const std::size_t known = paths_.size();
+  std::size_t best = 0;
   for (std::size_t t = 0; t < paths_.size(); ++t)
-    if (!paths_[t].mixed && root(paths_[t]) > root(paths_[best])) best = t;
-  picks.push_back(best);
-  violated = most_violated(paths_[best]);
+    if (root(paths_[t]) > root(paths_[best])) best = t;
+  weights[best] = 1;
   Time highest = root();
   std::optional<Cutting> kept;
+  std::vector<double> kept_weights;
   for (int i = 0; i < options_.mixtures && highest < scaled(); ++i) {
-    picks.push_back(violated);
-    Cutting c = mean(picks);
+    Cutting c = mean(weights);
     price(c);
     chain(c);
-    violated = most_violated(c);
-    if (root(c) > highest) highest = root(c), kept = std::move(c);
+    std::optional<RelaxedPlan> plan = relaxed(c);
+    if (root(c) > highest) highest = root(c), kept = std::move(c), kept_weights = weights;
+    if (!plan) break;
+    plans.push_back(values_of_relaxed(*plan));
+    relaxed_.push_back(std::move(*plan));
+    Mixture game;
+    for (bool more = true; more;) {
+      std::vector<std::vector<double>> payoff;
+      for (const Cutting& x : paths_) {
+        payoff.emplace_back();
+        for (const auto& values : plans) payoff.back().push_back(length_of(x, values));
+      }
+      game = solve_game(payoff);
+      Values mixture(plans.front().size(), 0);
+      for (std::size_t k = 0; k < mixture.size(); ++k) {
+        double sum = 0;
+        for (std::size_t j = 0; j < plans.size(); ++j)
+          if (game.columns[j] > 0) sum += game.columns[j] * plans[j][k];
+        mixture[k] = static_cast<Time>(sum);
+      }
+      Path path;
+      const Time longest = replay_.run(p_, mixture, &path);
+      more = static_cast<double>(longest) > game.value / scale * (1 + 1e-5) &&
+             paths_.size() < options_.paths && add(cutting(path));
+    }
+    weights = std::move(game.rows);
+    share_ = std::move(game.columns);
+    if (game.value <= static_cast<double>(highest) * (1 + 1e-5)) break;
   }
-  if (!kept) return;
-  std::erase_if(paths_, [](const Cutting& c) { return c.mixed; });
-  paths_.push_back(std::move(*kept));
+  // Of the paths that were met on the way, those of the mean.
+  kept_weights.resize(paths_.size(), 0);
+  std::size_t at = 0;
+  std::erase_if(paths_, [&](const Cutting&) { return at++ >= known && kept_weights[at - 1] == 0; });
+  for (std::size_t t = known; t < paths_.size(); ++t) {
+    price(paths_[t]);
+    chain(paths_[t]);
+  }
+  if (kept) paths_.push_back(std::move(*kept));
+  counts_.paths = paths_.size();
   close();
 }
 

@@ -1,5 +1,6 @@
-// A plan from the bounds: the lengths that balance them, and words that round the relaxed ones.
+// A plan from the bounds: the best mixture of relaxed plans, rounded.
 #include <algorithm>
+#include <cmath>
 
 #include "planner/exact/frame.h"
 
@@ -8,128 +9,73 @@ namespace {
 
 std::size_t size(int n) { return static_cast<std::size_t>(n); }
 
-bool within(const Problem& p, int unit, const Word& word) {
-  for (const Limit& limit : p.limits[size(unit)]) {
-    Time sum = 0;
-    for (const Term& t : limit.terms)
-      sum += t.count * word.values[size(t.chunk) * p.components.size() + size(t.component)];
-    if (sum > limit.limit) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
-// A word that fits, short on a direction: the relaxed one, as much of its quicker part as fits, in one piece
-// or spread evenly, so that compute and collectives of unlike layers overlap. Where its bytes are bounded too
-// loosely for that, the strategies of least bytes.
-std::optional<Word> Frame::round(int u, std::size_t way, const Direction& whole, bool spread) const {
-  const Unit& unit = units_[size(u)];
-  const std::vector<Position>& at = unit.positions[way];
-  Relaxed relaxed;
-  if (const Time t = dual(p_, additive_, u, unit.alike[way], whole, nullptr, &relaxed); t >= infeasible)
-    return {};
-  Word word;
-  const auto with = [&](const std::vector<int>& most, const std::vector<int>& others, Time quick) {
-    std::vector<Time> used(unit.alike[way].size(), 0);
-    word.strategies.clear();
-    for (const Position& x : at) {
-      const auto kind =
-          static_cast<std::size_t>(std::find_if(unit.alike[way].begin(), unit.alike[way].end(),
-                                                [&](const Alike& a) { return a.position == x; }) -
-                                   unit.alike[way].begin());
-      const Time n = used[kind]++, all = unit.alike[way][kind].count, many = std::min(quick, all);
-      const bool quicker = spread ? (n + 1) * many / all > n * many / all : n < many;
-      word.strategies.push_back(quicker ? most[kind] : others[kind]);
-    }
-    word.values = values_of_word(p_, at, word.strategies);
-    return within(p_, u, word);
-  };
-  const auto as_much = [&](const std::vector<int>& most, const std::vector<int>& others) {
-    Time low = 0, high = static_cast<Time>(at.size()) + 1;
-    while (low + 1 < high) {
-      const Time middle = (low + high) / 2;
-      (with(most, others, middle) ? low : high) = middle;
-    }
-    return with(most, others, low);
-  };
-  if (relaxed.low.empty()) return {};
-  if (as_much(relaxed.low, relaxed.high)) return word;
-  std::vector<int> smallest;
-  for (const Alike& a : unit.alike[way]) smallest.push_back(smallest_strategy(p_, additive_, u, a.position));
-  if (as_much(relaxed.high, smallest)) return word;
-  return {};
+// Of every chunk; where one ends is rounded, so that they hold all positions.
+std::vector<int> Frame::mixed_lengths() const {
+  std::vector<int> out;
+  double end = 0;
+  int used = 0;
+  for (int c = 0; c < p_.chunks; ++c) {
+    const std::size_t u = size(p_.unit_of(c)), n = size(c / p_.units);
+    for (std::size_t j = 0; j < share_.size(); ++j)
+      end += share_[j] * units_[u].lengths[relaxed_[j].way[u]][n];
+    const int to =
+        std::clamp(static_cast<int>(std::lround(end)), used + 1, p_.positions() - (p_.chunks - 1 - c));
+    out.push_back(to - used);
+    used = to;
+  }
+  out.back() += p_.positions() - used;
+  return out;
 }
 
-// The ways that make the greatest bound through a unit least, and of these the sum.
-bool Frame::balance() {
-  struct Best {
-    Time worst = infeasible;
-    double sum = 0;
-    std::size_t way = 0;
-  };
-  const std::size_t n = size(p_.positions());
-  std::vector<std::vector<Best>> best(units_.size() + 1, std::vector<Best>(n + 1));
-  best[0][0].worst = 0;
-  for (std::size_t u = 0; u < units_.size(); ++u)
-    for (std::size_t w = 0; w < units_[u].lengths.size(); ++w) {
-      const Time t = units_[u].open[w] ? through(static_cast<int>(u), w) : infeasible;
-      if (t >= infeasible) continue;
-      for (std::size_t a = 0; a + size(units_[u].layers[w]) <= n; ++a) {
-        if (best[u][a].worst >= infeasible) continue;
-        const Best b{std::max(best[u][a].worst, t), best[u][a].sum + static_cast<double>(t), w};
-        Best& to = best[u + 1][a + size(units_[u].layers[w])];
-        if (b.worst < to.worst || (b.worst == to.worst && b.sum < to.sum)) to = b;
+// By strategy, of positions like this one; all 0: the mixture has none.
+std::vector<double> Frame::mixed_shares(int u, const Position& at) const {
+  std::vector<double> out(p_.tables[size(at.table)].size(), 0);
+  for (std::size_t j = 0; j < share_.size(); ++j) {
+    const Relaxed& word = relaxed_[j].word[size(u)];
+    const auto& alike = units_[size(u)].alike[relaxed_[j].way[size(u)]];
+    for (std::size_t kind = 0; kind < alike.size(); ++kind) {
+      if (alike[kind].position != at) continue;
+      const double part = share_[j] * static_cast<double>(alike[kind].count);
+      out[size(word.low[kind])] += part * word.share;
+      out[size(word.high[kind])] += part * (1 - word.share);
+    }
+  }
+  double sum = 0;
+  for (const double x : out) sum += x;
+  for (double& x : out) x = sum > 0 ? x / sum : 0;
+  return out;
+}
+
+// Strategies are spread evenly, so that compute and collectives of unlike layers overlap.
+std::optional<Choice> Frame::guess() {
+  if (share_.empty()) return {};
+  Choice out;
+  out.lengths = mixed_lengths();
+  std::vector<std::vector<int>> of_unit(units_.size());
+  for (int c = 0; c < p_.chunks; ++c) of_unit[size(p_.unit_of(c))].push_back(out.lengths[size(c)]);
+  std::vector<std::vector<int>> words(size(p_.chunks));
+  for (int u = 0; u < p_.units; ++u) {
+    std::vector<Position> seen;
+    std::vector<std::vector<double>> shares, due;
+    for (const Position& x : positions(p_, u, of_unit[size(u)])) {
+      const auto known = static_cast<std::size_t>(std::find(seen.begin(), seen.end(), x) - seen.begin());
+      if (known == seen.size()) {
+        seen.push_back(x);
+        shares.push_back(mixed_shares(u, x));
+        if (std::all_of(shares.back().begin(), shares.back().end(), [](double s) { return s == 0; }))
+          shares.back()[size(smallest_strategy(p_, additive_, u, x))] = 1;
+        due.push_back(shares.back());
       }
+      const auto most = std::max_element(due[known].begin(), due[known].end());
+      words[size(u + x.chunk * p_.units)].push_back(static_cast<int>(most - due[known].begin()));
+      *most -= 1;
+      for (std::size_t s = 0; s < due[known].size(); ++s) due[known][s] += shares[known][s];
     }
-  if (best.back()[n].worst >= infeasible) return false;
-  way_.assign(units_.size(), 0);
-  std::size_t used = n;
-  for (std::size_t u = units_.size(); u-- > 0;) {
-    way_[u] = best[u + 1][used].way;
-    used -= size(units_[u].layers[way_[u]]);
   }
-  return true;
-}
-
-std::optional<Choice> Frame::guess(Time upper) {
-  if (too_many_ways_ || bound(upper) >= upper || !balance()) return {};
-  std::optional<Choice> best;
-  Time least = infeasible;
-  for (const bool spread : {false, true}) {
-    const auto choice = rounded(spread);
-    if (!choice) continue;
-    const Time t = replay_.run(p_, values_of(p_, *choice));
-    ++counts_.replays;
-    if (t < least) least = t, best = choice;
-  }
-  return best;
-}
-
-// The ways chosen, and for each unit a word that is short on the path that is longest through it.
-std::optional<Choice> Frame::rounded(bool spread) {
-  std::vector<Word> words;
-  for (std::size_t u = 0; u < units_.size(); ++u) {
-    // The path that is longest through the unit may be a mean of several.
-    const Cutting* critical = nullptr;
-    Time longest = -1;
-    for (const Cutting& c : paths_) {
-      if (c.arc.empty() || c.direction[u].empty()) continue;
-      const Time t = plus(c.arc[u][way_[u]], rest(c, static_cast<int>(u), units_[u].layers[way_[u]]));
-      if (t > longest) longest = t, critical = &c;
-    }
-    if (!critical) critical = &paths_.front();
-    Direction whole = critical->direction[u];
-    for (Term& t : whole) t.count *= 8 * static_cast<Time>(paths_.size());
-    for (const Cutting& c : paths_)  // the others break ties
-      whole.insert(whole.end(), c.direction[u].begin(), c.direction[u].end());
-    auto word = round(static_cast<int>(u), way_[u], merged(std::move(whole)), spread);
-    if (!word) return {};
-    words.push_back(std::move(*word));
-  }
-  chosen_.assign(units_.size(), nullptr);
-  for (std::size_t u = 0; u < units_.size(); ++u) chosen_[u] = &words[u];
-  return choice_of_words();
+  for (const auto& word : words) out.strategies.insert(out.strategies.end(), word.begin(), word.end());
+  return out;
 }
 
 }  // namespace orrery::exact

@@ -50,7 +50,7 @@ bool Frame::generate_words(int u, std::size_t w, const std::vector<Direction>& d
   const Unit& unit = units_[size(u)];
   Words words(compact_.problem, *compact_additive_);
   const bool whole =
-      words.generate(u, unit.positions[w], cuts_of(u, w), directions, scaled(), options_.words, out);
+      words.generate(u, unit.positions[w], cuts_of(u, w), directions, scaled(), options_.labels, out);
   counts_.labels += words.labels();
   for (Word& word : out) word.values = values_of_word(p_, unit.positions[w], word.strategies);
   return whole;
@@ -58,7 +58,6 @@ bool Frame::generate_words(int u, std::size_t w, const std::vector<Direction>& d
 
 // The words of a pass: those that no path rules out, compared on the directions of all paths.
 bool Frame::generate() {
-  whole_ = true;
   for (Unit& unit : units_) unit.words.clear();
   for (Cutting& c : paths_) {
     price(c);
@@ -79,10 +78,8 @@ bool Frame::generate() {
     for (std::size_t w = 0; w < unit.lengths.size(); ++w) {
       if (!unit.open[w]) continue;
       if (stopped_ = stopped_ || (*stop_)(); stopped_) return false;
-      const bool whole = generate_words(u, w, directions, made[size(u)][w]);
-      whole_ = whole_ && whole;
-      if (!whole && options_.words.beam == 0) return false;
-      if (whole && made[size(u)][w].empty()) unit.open[w] = false;
+      if (!generate_words(u, w, directions, made[size(u)][w])) return false;
+      if (made[size(u)][w].empty()) unit.open[w] = false;
     }
   }
   for (std::size_t u = 0; u < units_.size(); ++u) units_[u].words = std::move(made[u]);
@@ -214,11 +211,10 @@ Frame::Answer Frame::solve(Time upper, const std::function<bool()>& stop) {
       if (!c.mixed) before.push_back(c.direction);
     if (!generate()) break;
     if (root() >= scaled()) {
-      answer_.proven = whole_;
+      answer_.proven = true;
       break;
     }
-    // Words that a beam has left out bound nothing.
-    if (whole_) answer_.lower = std::max(answer_.lower, (root() + scale - 1) / scale);
+    answer_.lower = std::max(answer_.lower, (root() + scale - 1) / scale);
     nodes_ = 0;
     improved_ = false;
     chosen_.assign(units_.size(), nullptr);
@@ -228,7 +224,6 @@ Frame::Answer Frame::solve(Time upper, const std::function<bool()>& stop) {
     descend(0, 0);
     if (stopped_) break;
     if (improved_) continue;
-    if (!whole_) break;
     const auto compared = [&](const Cutting& c) {
       for (std::size_t u = 0; u < units_.size(); ++u)
         if (!c.mixed && !c.direction[u].empty() &&

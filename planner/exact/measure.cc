@@ -32,7 +32,7 @@ class Measuring {
   void measure(const LayerStrategy&);
   void measure_end(Measured&, const Probe::Chunk& one, const Probe::Chunk& at, bool last);
   void measure_both_ends(Measured&, const Probe::Chunk& two);
-  void measure_outside(Costs&, const Probe::Chunk& without, const Probe::Chunk& with);
+  void measure_outside(Costs&, Ends, const LayerStrategy&);
   std::int64_t in_bucket() const {
     return (base_.bucket_parameters + probe_.layer_elements() - 1) / probe_.layer_elements();
   }
@@ -172,7 +172,7 @@ void Measuring::measure_end(Measured& m, const Probe::Chunk& one, const Probe::C
     if (early < -never) c.tail = std::max<Time>(0, -early);
   }
   c.gather_forward = more(probe_.data(at.blocks->forward.block).gathers, layer.gather_forward);
-  measure_outside(c, one, at);
+  measure_outside(c, {!last, last}, m.strategy);
 
   const Probe::Bytes f = probe_.bytes(at.blocks->forward.block),
                      b = probe_.bytes(at.backward(Turn::first).block);
@@ -186,9 +186,15 @@ void Measuring::measure_end(Measured& m, const Probe::Chunk& one, const Probe::C
   c.peak_backward = last ? c.stash + b.peak : 0;
 }
 
-// What an end adds before and after the micro-batches.
-void Measuring::measure_outside(Costs& c, const Probe::Chunk& without, const Probe::Chunk& with) {
-  const auto beyond = [&](auto&& of) { return std::max<Time>(0, of(with) - of(without)); };
+// What an end adds before and after the micro-batches: the least, as prices grow ever more slowly with what
+// is there already.
+void Measuring::measure_outside(Costs& c, const Ends ends, const LayerStrategy& s) {
+  const std::vector<LayerStrategy> few(ends.first && ends.last ? 2 : 1, s), many(longest_, s);
+  const Probe::Chunk without[] = {probe_.units({}, few), probe_.units({}, many)},
+                     with[] = {probe_.units(ends, few), probe_.units(ends, many)};
+  const auto beyond = [&](auto&& of) {
+    return std::max<Time>(0, std::min(of(with[0]) - of(without[0]), of(with[1]) - of(without[1])));
+  };
   if (base_.overlap_parameters)
     c.parameters =
         beyond([&](const Probe::Chunk& x) { return probe_.total(probe_.begin_block(x), Stream::data); });
@@ -219,7 +225,7 @@ void Measuring::measure_both_ends(Measured& m, const Probe::Chunk& two) {
     c.gather_backward = more(probe_.data(two.backward(t).block).gathers, 2 * layer.gather_backward);
   }
   c.gather_forward = more(probe_.data(two.blocks->forward.block).gathers, 2 * layer.gather_forward);
-  measure_outside(c, pair, two);
+  measure_outside(c, {true, true}, m.strategy);
   const Probe::Bytes f = probe_.bytes(two.blocks->forward.block),
                      b = probe_.bytes(two.backward(Turn::first).block);
   m.at_first = {};

@@ -25,29 +25,30 @@ Time finish(const Component& c, const Time* states) {
   return best;
 }
 
-Values values_of(const Problem& p, const Choice& choice) {
-  Values out;
-  std::size_t at = 0;
-  std::vector<Time> y(static_cast<std::size_t>(p.states));
-  for (const int length : choice.lengths) {
-    std::vector<Time> x = start_states(p);
-    for (int i = 0; i < length; ++i, ++at) {
-      const auto& strategy =
-          p.tables[static_cast<std::size_t>(p.table_of[at])][static_cast<std::size_t>(choice.strategies[at])];
-      if (i > 0) {
-        const auto& before = p.tables[static_cast<std::size_t>(p.table_of[at - 1])]
-                                     [static_cast<std::size_t>(choice.strategies[at - 1])];
-        if (before.layout != strategy.layout) {
-          step(p, p.redistribution[static_cast<std::size_t>(before.layout * p.layouts + strategy.layout)],
-               x.data(), y.data());
-          x.swap(y);
-        }
-      }
-      step(p, strategy.transitions, x.data(), y.data());
+void values_of_chunk(const Problem& p, int first, int length, const std::vector<int>& strategies, Time* out) {
+  std::vector<Time> x = start_states(p), y(static_cast<std::size_t>(p.states));
+  const auto at = [&](int i) -> const Strategy& {
+    return p.tables[static_cast<std::size_t>(p.table_of[static_cast<std::size_t>(i)])]
+                   [static_cast<std::size_t>(strategies[static_cast<std::size_t>(i)])];
+  };
+  for (int i = first; i < first + length; ++i) {
+    const Strategy& strategy = at(i);
+    if (const int before = i > first ? at(i - 1).layout : strategy.layout; before != strategy.layout) {
+      step(p, p.redistribution[static_cast<std::size_t>(before * p.layouts + strategy.layout)], x.data(),
+           y.data());
       x.swap(y);
     }
-    for (const Component& c : p.components) out.push_back(finish(c, x.data()));
+    step(p, strategy.transitions, x.data(), y.data());
+    x.swap(y);
   }
+  for (const Component& c : p.components) *out++ = finish(c, x.data());
+}
+
+Values values_of(const Problem& p, const Choice& choice) {
+  Values out(choice.lengths.size() * p.components.size());
+  int first = 0;
+  for (std::size_t chunk = 0; chunk < choice.lengths.size(); first += choice.lengths[chunk++])
+    values_of_chunk(p, first, choice.lengths[chunk], choice.strategies, &out[chunk * p.components.size()]);
   return out;
 }
 

@@ -109,6 +109,8 @@ struct Choice {
 // Components of every chunk: value[chunk * components + k].
 using Values = std::vector<Time>;
 Values values_of(const Problem&, const Choice&);
+// Those of one chunk, of positions `first` on; `out` gets one a component.
+void values_of_chunk(const Problem&, int first, int length, const std::vector<int>& strategies, Time* out);
 // Whether the units' limits hold.
 bool fits(const Problem&, const Values&);
 

@@ -300,42 +300,8 @@ void Words::keep_best(std::size_t first, std::size_t i) {
   }
 }
 
-// The greatest bound on what a label can become.
-double Words::seems(const std::vector<Cut>& cuts, const Time* values, std::size_t i) const {
-  double most = 0;
-  for (std::size_t c = 0; c < cuts.size(); ++c) {
-    const Time partial = so_far(cuts[c].direction, values, i);
-    const Completion& of = completions_[c];
-    if (is_never(partial) || is_never(of.plain[i + 1])) continue;
-    const double so_much = static_cast<double>(cuts[c].rest + partial);
-    most = std::max(most, so_much + static_cast<double>(of.plain[i + 1]));
-    if (cuts[c].limit < 0) continue;
-    const Limit& limit = p_.limits[size(unit_)][size(cuts[c].limit)];
-    const Time bytes = so_far(limit.terms, values, i);
-    if (!is_never(bytes))
-      most = std::max(most,
-                      so_much + of.priced[i + 1] + cuts[c].price * static_cast<double>(bytes - limit.limit));
-  }
-  return most;
-}
-
-void Words::keep_few(const std::vector<Cut>& cuts, std::size_t i, std::size_t most) {
-  std::vector<std::pair<double, std::size_t>> order;
-  for (std::size_t x = 0; x < ids_.size(); ++x) order.emplace_back(seems(cuts, &values_[x * width_], i), x);
-  std::sort(order.begin(), order.end());
-  order.resize(most);
-  std::vector<Time> values;
-  std::vector<std::uint32_t> ids;
-  for (const auto& [bound, x] : order) {
-    values.insert(values.end(), &values_[x * width_], &values_[x * width_] + width_);
-    ids.push_back(ids_[x]);
-  }
-  values_.swap(values);
-  ids_.swap(ids);
-}
-
 bool Words::generate(int unit, const std::vector<Position>& at, const std::vector<Cut>& cuts,
-                     const std::vector<Direction>& directions, Time upper, const WordLimits& most,
+                     const std::vector<Direction>& directions, Time upper, std::size_t most_labels,
                      std::vector<Word>& out) {
   unit_ = unit;
   at_ = at;
@@ -357,7 +323,6 @@ bool Words::generate(int unit, const std::vector<Position>& at, const std::vecto
   values_.clear();
   ids_.clear();
   std::vector<Time> made(width_);
-  bool whole = true;
   for (std::size_t i = 0; i < at.size(); ++i) {
     next_values_.clear();
     next_ids_.clear();
@@ -375,15 +340,11 @@ bool Words::generate(int unit, const std::vector<Position>& at, const std::vecto
       for (std::size_t x = 0; x < ids_.size(); ++x)
         consider(&values_[x * width_], ids_[x], labels_[ids_[x]].layout, s);
     }
-    if (next_ids_.size() > most.labels * 16 && most.beam == 0) return false;
+    if (next_ids_.size() > most_labels * 16) return false;
     list_coordinates(directions, i);
     keep_best(first, i);
-    if (ids_.size() > most.labels || (most.beam > 0 && next_ids_.size() > most.labels * 16)) {
-      if (most.beam == 0) return false;
-      whole = false;
-      if (ids_.size() > most.beam) keep_few(cuts, i, most.beam);
-    }
-    if (ids_.empty()) return whole;
+    if (ids_.size() > most_labels) return false;
+    if (ids_.empty()) return true;
   }
   for (std::size_t x = 0; x < ids_.size(); ++x) {
     Word w;
@@ -394,7 +355,7 @@ bool Words::generate(int unit, const std::vector<Position>& at, const std::vecto
     std::reverse(w.strategies.begin(), w.strategies.end());
     out.push_back(std::move(w));
   }
-  return whole;
+  return true;
 }
 
 }  // namespace orrery::exact

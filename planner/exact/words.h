@@ -94,8 +94,8 @@ struct Relaxed {
 Time dual(const Problem&, const Additive&, int unit, const std::vector<Alike>&, const Direction&,
           Cut* cut = nullptr, Relaxed* relaxed = nullptr);
 
-// What such a word adds to a direction at least; never: nothing is known.
-Time length_of(const Additive&, const std::vector<Alike>&, const Relaxed&, const Direction&);
+// A component of such a word's n-th chunk, at least; never: nothing is known.
+double value_of(const Additive&, const std::vector<Alike>&, const Relaxed&, int chunk, int component);
 
 // The strategy of the smallest part of a limit.
 int smallest_strategy(const Problem&, const Additive&, int unit, const Position&);
@@ -103,19 +103,14 @@ int smallest_strategy(const Problem&, const Additive&, int unit, const Position&
 // Whether some word may keep to the limits.
 bool can_fit(const Problem&, const Additive&, int unit, const std::vector<Alike>&);
 
-struct WordLimits {
-  std::size_t labels = 20'000;  // at once
-  std::size_t beam = 0;         // of more, so many that seem best are kept; 0: none
-};
-
 class Words {
  public:
   Words(const Problem& problem, const Additive& additive) : p_(problem), additive_(additive) {}
 
-  // All words that no cut rules out and no other word dominates on the directions. False if the labels went
-  // over the limit: then `out` is not complete, or without a beam empty.
+  // All words that no cut rules out and no other word dominates on the directions. False if there were more
+  // than `most_labels` of some length at once: then `out` is empty.
   bool generate(int unit, const std::vector<Position>&, const std::vector<Cut>&,
-                const std::vector<Direction>&, Time upper, const WordLimits&, std::vector<Word>& out);
+                const std::vector<Direction>&, Time upper, std::size_t most_labels, std::vector<Word>& out);
 
   std::size_t labels() const { return made_; }  // made so far
 
@@ -145,8 +140,6 @@ class Words {
   void add_coordinates(const Direction&, std::size_t position, int limit);
   void append(const Time* from, int before_layout, std::size_t position, int strategy, Time* to);
   void keep_best(std::size_t first, std::size_t position);
-  void keep_few(const std::vector<Cut>&, std::size_t position, std::size_t most);
-  double seems(const std::vector<Cut>&, const Time* values, std::size_t position) const;
   void measure(const Time* values, std::size_t position, Time* out) const;
 
   const Problem& p_;

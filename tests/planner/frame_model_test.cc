@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "planner/exact/anneal.h"
 #include "tests/planner/fixtures.h"
 
 namespace orrery::exact {
@@ -172,6 +173,26 @@ TEST(FrameModel, IsALowerBoundWhereParametersOrGradientsAreSharded) {
   const std::vector<LayerStrategy> mixed{
       replicated[3], {Zero::gradients, Recompute::none, true}, {Zero::full, Recompute::none, true}};
   EXPECT_LT(compare(scenario_of(5, 80), interleaved, mixed).worst, 0.03);
+}
+
+// Small collectives grow ever more slowly with what is in them: what the ends add to one layer's is more than
+// what they add to those of many.
+TEST(FrameModel, IsALowerBoundOfLongModels) {
+  const Scenario s = scenario_of(126, 8000);
+  const Calibration calibration = small_calibration();
+  const Topology topology(s.cluster);
+  const orrery::Problem problem{s.model, s.cluster, s.training, calibration, topology};
+  for (const Plan& base : {plan_of(8, 1, 1, 1), plan_of(4, 2, 1, 1), plan_of(4, 1, 2, 1)}) {
+    const auto strategies =
+        base.dp == 1 ? std::vector<LayerStrategy>{replicated[0]} : all_strategies(base.pp);
+    const FrameModel model = frame_model(problem, base, measure(problem, base, strategies), {}, 1);
+    Evaluator evaluator;
+    for (const Choice& choice : even_plans(model.problem)) {
+      ASSERT_FALSE(evaluator.compile(problem, model.plan(choice)));
+      EXPECT_LE(Replay().run(model.problem, values_of(model.problem, choice)), evaluator.bound().v)
+          << summary(model.plan(choice));
+    }
+  }
 }
 
 // Over networks from one where collectives take many times as long as compute to one where they are hidden.
