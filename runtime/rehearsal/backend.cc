@@ -57,6 +57,7 @@ void RehearsalBackend::forget() {
   if (!synchronized_) return;
   synchronized_ = false;
   std::fill(events_.begin(), events_.end(), nullptr);
+  world_.forget(rank_);
   records_.clear();
 }
 

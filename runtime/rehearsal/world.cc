@@ -261,6 +261,11 @@ void World::let_host_wait(std::unique_lock<std::mutex>& lock, Rank& r) {
   if (!failure_.empty()) throw DeviceError(failure_);
 }
 
+void World::forget(std::uint32_t rank) {
+  const std::lock_guard lock(mutex_);
+  for (Lane& lane : ranks_[rank].lanes) lane.starting.clear();
+}
+
 Tick World::drain(std::uint32_t rank, std::uint32_t streams) {
   std::unique_lock lock(mutex_);
   Rank& r = ranks_[rank];

@@ -63,6 +63,8 @@ class World {
   static constexpr std::uint32_t only(Stream s) { return 1U << static_cast<unsigned>(s); }
   Tick drain(std::uint32_t rank, std::uint32_t streams = all_streams);
   Tick await(std::uint32_t rank, const Record&);
+  // The lives of a rank's records end: none is written any more.
+  void forget(std::uint32_t rank);
   // The rank posts nothing more.
   void leave(std::uint32_t rank);
 

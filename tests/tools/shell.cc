@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 namespace orrery {
@@ -65,7 +66,10 @@ std::vector<TranscriptStep> parse_transcript(const std::string& text) {
 
 std::vector<std::string> lines_of(const Outcome& outcome) {
   std::vector<std::string> lines = split(outcome.out);
-  for (const std::string& line : split(outcome.err)) lines.push_back(line.empty() ? "!" : "! " + line);
+  // Progress appears where a command takes long: under sanitizers, on a busy machine.
+  static const std::regex progress("[a-z ]+ [0-9]+ of [0-9]+(, about .* left)?");
+  for (const std::string& line : split(outcome.err))
+    if (!std::regex_match(line, progress)) lines.push_back(line.empty() ? "!" : "! " + line);
   if (outcome.code != 0) lines.push_back("[" + std::to_string(outcome.code) + "]");
   return lines;
 }

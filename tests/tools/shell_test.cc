@@ -19,7 +19,7 @@ TEST(Shell, SeesEveryDifference) {
 }
 
 TEST(Shell, TellsStreamsAndCodesApart) {
-  const Outcome outcome = Scratch("shell").run("echo one; echo two >&2; exit 3");
+  const Outcome outcome = Scratch("shell").run("echo one; echo 'plans 3 of 12, about 2 s left' >&2; echo two >&2; exit 3");
   EXPECT_EQ(lines_of(outcome), (std::vector<std::string>{"one", "! two", "[3]"}));
 }
 
