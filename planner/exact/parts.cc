@@ -176,7 +176,7 @@ class BackwardPass {
       to_.add(p, waiting, waiting, 0);
     }
     to_.add(p, streaming, streaming, reduce);
-    bounds<computing, streaming, begun>(p, reduce, 2 * most_.reduce, 0);
+    slot_bounds(p, first, slot, reduce);
     if (!closes_) return;
     if (first) {
       to_.add(p, computing, begun, *first);
@@ -184,6 +184,25 @@ class BackwardPass {
     } else {
       if (slot) to_.add(p, waiting, begun, 0);
       to_.add(p, streaming, begun, reduce);
+    }
+  }
+
+  // The path of a word with three such layers or more: from the first whose gradients are whole on the data
+  // stream, then to the last one's slot. It misses the reductions of the last two. With fewer such layers the
+  // bound is no more than compute.
+  void slot_bounds(int p, std::optional<Time> first, bool slot, Time reduce) {
+    using namespace to_slot;
+    const Time written = std::min(most_.written, most_.reduce);
+    to_.bound(p, computing, streaming,
+              slot ? c_.written[static_cast<std::size_t>(turn_)] - most_.reduce : b_ + written - 2 * most_.reduce);
+    to_.bound(p, streaming, streaming, reduce);
+    if (!closes_) return;
+    if (first) {
+      to_.bound(p, computing, begun, *first);
+      to_.bound(p, streaming, begun, slot ? *first - c_.tail + reduce : *first);
+    } else {
+      to_.bound(p, computing, begun, reduce - 2 * most_.reduce);
+      to_.bound(p, streaming, begun, reduce);
     }
   }
 
@@ -217,6 +236,12 @@ void peak(Listing& to, int component, const Costs& c, Time own, Time second, boo
   to.add(component, between, peaked, 0);
 }
 
+// Whichever layer's gather is the last, it and the last layer's compute follow all others.
+void gather_bounds(Listing& to, int component, Time gather, Time last, bool closes) {
+  to.bound(component, 0, 0, gather);
+  if (closes) to.bound(component, 0, 1, gather + last);
+}
+
 }  // namespace
 
 std::vector<Component> step_components(const Bases& bases) {
@@ -224,6 +249,7 @@ std::vector<Component> step_components(const Bases& bases) {
                                                                                third = only(2);
   std::vector<Component> out(memory_part::count, with_states(1, all));
   out[part::forward_after_data] = out[part::parameters_first] = with_states(2, second);
+  out[part::forward_after_data].bounded = out[part::parameters_first].bounded = 0;
   for (const Turn t : {Turn::first, Turn::middle, Turn::last}) {
     const auto at = [&](int p) -> Component& { return out[static_cast<std::size_t>(part::of_turn(p, t))]; };
     at(part::backward) = at(part::backward_message) = with_states(2, second);
@@ -270,6 +296,10 @@ Strategy strategy(const std::vector<Component>& components, const Costs& c, cons
   to.add(part::parameters_first, 0, 0, c.parameters);
   to.add(part::parameters_first, 1, 1, c.forward);
   if (c.parameters > 0) to.add(part::parameters_first, 0, 1, c.parameters + c.forward);
+  gather_bounds(to, part::parameters_first, c.parameters, c.forward, closes);
+  // A pass that gathers nothing need not wait for what is left of two reductions.
+  if (most.ordered)
+    gather_bounds(to, part::forward_after_data, c.gather_forward, c.forward - 2 * most.reduce - most.lag, closes);
   for (const Turn t : {Turn::first, Turn::middle, Turn::last}) BackwardPass(to, c, most, t, closes).run();
   to.add(part::late_reduce, 0, 0, c.late);
   to.add(part::late_reduce, 1, 1, c.late);

@@ -50,6 +50,20 @@ void for_each_choice(const Problem& p, Choice& choice, Visit&& visit) {
   }
 }
 
+// The step that bounds by positions give: that of components as long as they say.
+Time step_of_bounds(const Problem& p, const Additive& additive, const Choice& choice, Replay& replay) {
+  Values values(choice.lengths.size() * p.components.size(), 0);
+  std::size_t at = 0;
+  for (std::size_t chunk = 0; chunk < choice.lengths.size(); ++chunk)
+    for (int i = 0; i < choice.lengths[chunk]; ++i, ++at)
+      for (std::size_t k = 0; k < p.components.size(); ++k) {
+        Time& v = values[chunk * p.components.size() + k];
+        v = plus(v, additive.entry(p.table_of[at], choice.strategies[at], static_cast<int>(k), i == 0,
+                                   i + 1 == choice.lengths[chunk]));
+      }
+  return replay.run(p, values);
+}
+
 struct Compared {
   std::size_t plans = 0, exact = 0, fit = 0, refused = 0;
   double worst = 0;  // the largest share by which the problem's step is short of the replay's
@@ -67,6 +81,7 @@ Compared compare(const Scenario& s, const Plan& base, const std::vector<LayerStr
   Evaluator evaluator;
   Replay replay;
   Choice choice;
+  const Additive additive(model.problem);
   Time best = infeasible, modelled_best = infeasible;
   for_each_choice(model.problem, choice, [&](const Choice& c) {
     const Plan plan = model.plan(c);
@@ -76,6 +91,7 @@ Compared compare(const Scenario& s, const Plan& base, const std::vector<LayerStr
     const bool modelled_fits = exact::fits(model.problem, values),
                really_fits = orrery::fits(evaluator.memory(), 1);
     EXPECT_LE(modelled, step) << summary(plan);
+    EXPECT_LE(step_of_bounds(model.problem, additive, c, replay), modelled) << summary(plan);
     ++out.plans;
     out.exact += step - modelled < nanosecond;
     out.fit += really_fits;
