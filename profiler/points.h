@@ -19,6 +19,7 @@ struct CollectivePoint {
   Bytes bytes{};                      // of the whole buffer
   double seconds = 0;
   double estimate = 0;                // s, the communication library's own; 0: it does not say
+  int nodes = 1;                      // that the ranks are on, equally many on each
   bool operator==(const CollectivePoint&) const = default;
 };
 

@@ -41,6 +41,7 @@ void Session::write(const std::string& to, std::string_view content) {
 }
 
 void Session::finish() {
+  if (silent_) return;
   if (globals_.output != "-") write_file(globals_.output, text_);
   else if (!stdout_taken_) to_stdout(text_);
 }

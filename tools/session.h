@@ -30,6 +30,8 @@ class Session {
   void write(const std::string& to, std::string_view content);
   void write_json(const Json& result) { write(globals_.json, result.dump() + "\n"); }
   void finish();
+  // Another process of the job writes what this one would.
+  void be_silent() { silent_ = true; }
 
  private:
   Globals globals_;
@@ -38,7 +40,7 @@ class Session {
   Library library_;
   ThreadPool pool_;
   TerminalWatch watch_;
-  bool color_, stdout_taken_ = false;
+  bool color_, stdout_taken_ = false, silent_ = false;
   std::string text_;
 };
 

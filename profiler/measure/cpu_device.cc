@@ -15,12 +15,14 @@ namespace {
 
 constexpr Bytes beside{std::int64_t{64} << 20};  // for scratch of communication
 
-void play_all(std::uint32_t ranks, Bytes memory, const std::function<void(Backend&, std::uint32_t)>& call) {
+std::vector<std::vector<double>> play_all(std::uint32_t ranks, Bytes memory, const RankMeasures& call) {
+  std::vector<std::vector<double>> out(ranks);
   with_engines(ranks, {memory.v + beside.v},
                [&](comm::Engine& engine, comm::Region& region, std::uint32_t rank) {
                  CpuBackend backend(engine, region.arena(rank));
-                 call(backend, rank);
+                 out[rank] = call(backend, rank);
                });
+  return out;
 }
 
 }  // namespace
@@ -53,7 +55,10 @@ WithRanks cpu_ranks() { return play_all; }
 
 WithDevice cpu_device() {
   return [](Bytes memory, const std::function<void(Backend&)>& call) {
-    play_all(1, memory, [&](Backend& backend, std::uint32_t) { call(backend); });
+    play_all(1, memory, [&](Backend& backend, std::uint32_t) {
+      call(backend);
+      return std::vector<double>();
+    });
   };
 }
 

@@ -9,6 +9,7 @@
 #include "profiler/fit_kernels.h"
 #include "profiler/measure/samples.h"
 #include "sim/base/math.h"
+#include "sim/cost/collective.h"
 #include "sim/cost/constants.h"
 #include "sim/cost/memory_bound.h"
 
@@ -132,13 +133,97 @@ void fit_links(const HardwareProfile& h, HardwareFit& out, Setter& to) {
   to.set("slowdown_nvlink", h.overlap.compute);
 }
 
+// Where a group of a point lies. Those of one rank a machine are as many at once as it has ranks.
+GroupSignature placed(const CollectivePoint& p) {
+  return {.size = static_cast<std::uint32_t>(p.ranks),
+          .nodes = static_cast<std::uint32_t>(p.nodes),
+          .per_node = static_cast<std::uint32_t>(p.ranks / p.nodes)};
+}
+
+// What all NICs of a machine carry at once, in one direction, while a collective runs: its bytes over its
+// time.
+double network_rate(const CollectivePoint& p, const Node& node) {
+  const GroupSignature g = placed(p);
+  return bus_factor(p.kind, g.size) * static_cast<double>(p.bytes.v) / p.seconds / nic_share(g, node);
+}
+
+BytesPerSecond fit_nic(const HardwareProfile& h, Node node) {
+  const BytesPerSecond messages = fit_messages(h.far_links).bandwidth;
+  node.nics.count = 1;
+  double best = 0;
+  for (const CollectivePoint& p : h.far_links)
+    if (p.kind == Kind::all_gather || p.kind == Kind::reduce_scatter || p.kind == Kind::all_reduce)
+      best = std::max(best, network_rate(p, node));
+  return {rounded(best > 1.1 * messages.v ? best : messages.v)};
+}
+
+// The constants that price communication between machines, all from all points at once, as messages and
+// collectives have the links' efficiency in common.
+class FarFit {
+ public:
+  FarFit(const HardwareProfile& h, const Cluster& cluster, const Calibration& c)
+      : trial_(c), node_(cluster.groups.front().node), lone_(node_) {
+    lone_.gpus = 1;  // messages were alone on their machine's NIC
+    for (const CollectivePoint& p : h.far_links)
+      if (p.kind != Kind::broadcast) points_.push_back(p);  // not by a ring
+    for (const CollectivePoint& p : points_) measured_.push_back(p.seconds);
+  }
+
+  void run(HardwareFit& out, Setter& to) {
+    if (points_.empty()) return;
+    const double least = *std::min_element(measured_.begin(), measured_.end());
+    const double low = least / 100, high = 100 * least;
+    std::vector<Parameter> parameters{{"network_efficiency", 1, 0.3, 1.1},
+                                      {"message_far", least, low, high},
+                                      {"network_base", least, low, high},
+                                      {"network_far_step", least, low, high}};
+    const bool near = std::any_of(points_.begin(), points_.end(),
+                                  [](const CollectivePoint& p) { return p.ranks > p.nodes; });
+    if (near) parameters.push_back({"network_near_step", least / 4, low, high});
+    const Fit found = fit(parameters, measured_, [&](std::span<const double> v, std::span<double> predicted) {
+      for (std::size_t i = 0; i < v.size(); ++i) set_constant(trial_, parameters[i].name, v[i]);
+      for (std::size_t i = 0; i < points_.size(); ++i) predicted[i] = seconds(points_[i]);
+    });
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      to.set(parameters[i].name, found.values[i], &found.after);
+      set_constant(trial_, parameters[i].name, rounded(found.values[i]));
+    }
+    report(out);
+  }
+
+ private:
+  double seconds(const CollectivePoint& p) const {
+    return transfer_time(p.kind, p.bytes, placed(p), trial_, p.kind == Kind::send ? lone_ : node_).total().v;
+  }
+
+  // A line an operation and placement: "all_reduce over 2 hosts, 4 ranks".
+  void report(HardwareFit& out) const {
+    std::vector<std::string> names;
+    std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> groups;
+    for (const CollectivePoint& p : points_) {
+      const std::string what = std::string(name(p.kind)) + " over " + std::to_string(p.nodes) + " hosts, " +
+                               std::to_string(p.ranks) + " ranks";
+      if (!groups.contains(what)) names.push_back(what);
+      groups[what].first.push_back(seconds(p));
+      groups[what].second.push_back(p.seconds);
+    }
+    for (const std::string& what : names)
+      out.lines.push_back({what, errors(groups[what].first, groups[what].second)});
+  }
+
+  Calibration trial_;
+  Node node_, lone_;
+  std::vector<CollectivePoint> points_;
+  std::vector<double> measured_;
+};
+
 }  // namespace
 
 Cluster describe_cluster(const HardwareProfile& h) {
   Cluster c;
   c.name = h.name;
   c.source = "orrery profile hardware, backend " + h.backend;
-  c.groups.push_back({"main", 1, {}});
+  c.groups.push_back({"main", h.hosts, {}});
   Node& node = c.groups.front().node;
   node.gpus = h.devices;
   node.cores = rounded(h.cores);
@@ -156,6 +241,7 @@ Cluster describe_cluster(const HardwareProfile& h) {
   node.intra.bandwidth = messages.bandwidth.v > 0 ? messages.bandwidth : node.device.memory_bandwidth;
   node.host_bandwidth =
       h.host_rate.v > 0 ? BytesPerSecond{rounded(h.host_rate.v)} : node.device.memory_bandwidth;
+  if (!h.far_links.empty()) node.nics = {.count = 1, .bandwidth = fit_nic(h, node), .latency = {}};
   return c;
 }
 
@@ -169,6 +255,11 @@ HardwareFit fit_hardware(const HardwareProfile& h, const Cluster& cluster, const
   Setter to(out.calibration, cluster.source);
   fit_products(h, device, out, to);
   fit_links(h, out, to);
+  if (h.backend == "cpu") out.calibration.nccl = no_nccl;
+  if (!h.far_links.empty()) {
+    FarFit(h, cluster, out.calibration).run(out, to);
+    to.set("slowdown_network", h.far_overlap.compute);
+  }
   to.set("memory_efficiency", 1);
   to.set("kernel_gap", h.launch.v);
   return out;

@@ -1,4 +1,5 @@
-// What was measured of a machine as a cluster and a calibration of it.
+// What was measured of a machine, or of several and the links between them, as a cluster and a calibration of
+// it.
 #pragma once
 #include <map>
 #include <string>
@@ -15,6 +16,7 @@ namespace orrery {
 struct HardwareProfile {
   std::string name, backend;  // "this-machine", "cpu"
   int devices = 1;            // ranks that the machine is used by
+  int hosts = 1;              // machines, all like the one that was measured
   Bytes memory{};             // of one
   double cores = 0;           // Node::cores
   // What the backend says of a device; empty: the name of the machine, and of the backend.
@@ -26,11 +28,14 @@ struct HardwareProfile {
   std::vector<MatmulPoint> fp32, bf16;         // bf16: none where not measured
   BytesPerSecond memory_rate{};
   Seconds launch{};
-  std::vector<CollectivePoint> links;
-  Overlap overlap;
+  std::vector<CollectivePoint> links;      // of one machine
+  std::vector<CollectivePoint> far_links;  // between machines
+  Overlap overlap, far_overlap;
 };
 
-// One node. A device's peaks are the best rates that were measured, its link that of messages.
+// A device's peaks are the best rates that were measured, its link that of messages. Machines have one NIC:
+// what messages between them reached, or collectives where they were a tenth faster, as one rank's messages
+// may not fill it.
 Cluster describe_cluster(const HardwareProfile&);
 
 struct HardwareFit {

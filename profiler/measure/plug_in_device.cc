@@ -17,16 +17,18 @@ WithDevice plug_in_device(const std::string& plug_in) {
 }
 
 WithRanks plug_in_ranks(const std::string& plug_in) {
-  return [plug_in](std::uint32_t ranks, Bytes, const std::function<void(Backend&, std::uint32_t)>& call) {
+  return [plug_in](std::uint32_t ranks, Bytes, const RankMeasures& call) {
+    std::vector<std::vector<double>> out(ranks);
     with_engines(ranks, beside, [&](comm::Engine& engine, comm::Region& region, std::uint32_t rank) {
       World world(engine, rank, ranks);
       BoardLink job(world, region.board());
       {
         const std::unique_ptr<Backend> backend = load_backend(plug_in, {rank, ranks, rank, &job});
-        call(*backend, rank);
+        out[rank] = call(*backend, rank);
       }
       world.barrier();
     });
+    return out;
   };
 }
 

@@ -1,8 +1,18 @@
 #include "profiler/measure/sizes.h"
 
+#include <algorithm>
+
 namespace orrery {
 
 HardwareSizes cpu_sizes() { return {}; }
+
+LinkOptions far_links(const LinkOptions& near) {
+  LinkOptions out = near;
+  out.batches = std::max(2, near.batches / 3);
+  out.bytes_each = near.bytes_each / 4;
+  out.overlap_bytes = near.overlap_bytes / 4;
+  return out;
+}
 
 HardwareSizes gpu_sizes() {
   HardwareSizes s;

@@ -30,6 +30,9 @@ struct HardwareSizes {
   LinkOptions links;
 };
 
+// Of links between hosts, a tenth as fast or slower: fewer repeats of less.
+LinkOptions far_links(const LinkOptions&);
+
 // Of a core: the defaults. Of a GPU: products that fill it, copies that its cache does not hold. For tests:
 // what a device that interprets its kernels computes in a second.
 HardwareSizes cpu_sizes();

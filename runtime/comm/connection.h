@@ -17,6 +17,8 @@ class Connection {
   virtual std::uint32_t world() const = 0;         // ranks
   virtual std::uint32_t local_rank() const = 0;    // of the region
   virtual Region& region() = 0;                    // of this machine
+  // The world's ranks on each machine, by the first of them.
+  virtual const std::vector<std::vector<std::uint32_t>>& machines() const = 0;
   virtual std::unique_ptr<Channel> channel() = 0;  // once
 };
 

@@ -11,7 +11,7 @@
 namespace orrery::comm {
 
 // Raised with every change of this header, of board.cc, connection.h, channel.h or region.h.
-inline constexpr std::uint32_t mpi_abi = 2;
+inline constexpr std::uint32_t mpi_abi = 3;
 
 struct MpiConfig {
   Bytes arena{};                     // of each rank; see Region

@@ -46,7 +46,7 @@ void play_by_mpi(const LaunchOptions& options, const RankBody& body) {
         "of its installation: it is built where MPI is installed");
   const std::unique_ptr<comm::Connection> connection =
       comm::connect_by_mpi(options.mpi_plug_in, {.arena = options.arena});
-  if (connection->world() != options.ranks)
+  if (options.ranks != 0 && connection->world() != options.ranks)
     throw DeviceError("the plan has " + std::to_string(options.ranks) + " ranks, but the launcher started " +
                       std::to_string(connection->world()));
   comm::Board& board = connection->region().board();

@@ -11,7 +11,7 @@
 namespace orrery {
 
 struct LaunchOptions {
-  std::uint32_t ranks = 1;
+  std::uint32_t ranks = 1;  // 0, under an MPI launcher: as many as it has started
   Bytes tensors{};  // that a rank will take for sure: it is refused if the machine has less for all
   Bytes arena{};    // address space that a rank may allocate from: its tensors, and partial results
   comm::WatchdogOptions watchdog;

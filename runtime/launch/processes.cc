@@ -13,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <numeric>
 
 #include "runtime/comm/memory_channel.h"
 #include "sim/base/error.h"
@@ -30,11 +31,15 @@ constexpr std::chrono::seconds grace{3};
 // A rank among processes that share memory.
 class LocalConnection final : public comm::Connection {
  public:
-  LocalConnection(comm::Region& region, std::uint32_t rank) : region_(region), rank_(rank) {}
+  LocalConnection(comm::Region& region, std::uint32_t rank)
+      : region_(region), rank_(rank), machines_(1, std::vector<std::uint32_t>(region.ranks())) {
+    std::iota(machines_.front().begin(), machines_.front().end(), 0U);
+  }
   std::uint32_t rank() const override { return rank_; }
   std::uint32_t world() const override { return region_.ranks(); }
   std::uint32_t local_rank() const override { return rank_; }
   comm::Region& region() override { return region_; }
+  const std::vector<std::vector<std::uint32_t>>& machines() const override { return machines_; }
   std::unique_ptr<comm::Channel> channel() override {
     return std::make_unique<comm::MemoryChannel>(region_, rank_);
   }
@@ -42,6 +47,7 @@ class LocalConnection final : public comm::Connection {
  private:
   comm::Region& region_;
   std::uint32_t rank_;
+  std::vector<std::vector<std::uint32_t>> machines_;
 };
 
 std::string read_all(int pipe) {

@@ -78,11 +78,14 @@ struct HeldOut {
   bool operator==(const HeldOut&) const = default;
 };
 
+// Calibration::nccl of stacks whose collectives are not NCCL's: all go by rings.
+inline constexpr const char* no_nccl = "none";
+
 struct Calibration {
   std::string name;                   // "a100-80-megatron-2022"
   std::string device;                 // name of the device that it was made for
   std::string stack;                  // "megatron-2022"
-  std::string nccl = "2.28";          // version of the tuning tables, see nccl.h
+  std::string nccl = "2.28";          // version of the tuning tables, see nccl.h; or no_nccl
 
   MatmulConstants matmul16, matmul8;  // 16-bit and FP8 inputs; FP32 counts as 16-bit
   double misaligned = 1;              // factor on unfused attention whose head dimension is no multiple of 8

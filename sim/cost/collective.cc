@@ -101,12 +101,12 @@ TransferTime transfer_time(Kind kind, Bytes bytes, const GroupSignature& g, cons
   if (kind == Kind::exchange || kind == Kind::send || kind == Kind::receive) return message(bytes, g, c, node);
   if (g.nodes == 1) {
     if (const Curve* curve = curve_for(c, kind, g.size)) return by_curve(*curve, c.curve_multiplier, kind, bytes, g.size);
-    if (kind != Kind::all_to_all) return by_nccl(kind, bytes, g, c, node);
+    if (kind != Kind::all_to_all && c.nccl != no_nccl) return by_nccl(kind, bytes, g, c, node);
     return {c.message_near, {bus_factor(kind, g.size) * number(bytes) / (node.intra.bandwidth.v * c.message_efficiency)}};
   }
   if (kind == Kind::all_to_all) return all_to_all(bytes, g, c, node);
   const TransferTime ring = ring_over_nodes(kind, bytes, g, c, node);
-  if (kind != Kind::all_reduce) return ring;
+  if (kind != Kind::all_reduce || c.nccl == no_nccl) return ring;
   const TransferTime tree = tree_over_nodes(bytes, g, c, node);
   return tree.total() < ring.total() ? tree : ring;
 }

@@ -1,6 +1,6 @@
 // The time of communication. One rank: nothing. Inside a node: the measured curve of the calibration for the
 // operation and number of ranks, T = latency + x + sqrt(ramp x), x = f S / B; without a curve, NCCL's model. Over
-// nodes: a ring, or for all-reduces NCCL's tree where that is faster,
+// nodes: a ring, or for all-reduces NCCL's tree where that is faster (unless Calibration::nccl is "none"),
 //   T = base + (steps - far) near_step + far far_step + f S / min(B_node, r B_nic efficiency)
 // with latency linear in ranks, as NCCL's is. f = 2(n-1)/n and steps = 2(n-1) for an all-reduce, (n-1)/n and n-1 for a
 // gather or scatter. r is the share of NICs: a ring of q members a node can use min(q, NICs), and since the node's

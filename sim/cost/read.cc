@@ -89,7 +89,8 @@ class CalibrationReader {
     c_.device = r.string_or("device", c_.device);
     c_.stack = r.string_or("stack", c_.stack);
     c_.nccl = r.string_or("nccl", c_.nccl);
-    if (!nccl_version(c_.nccl)) r.fail_at("nccl", "a version of NCCL such as \"2.28\"");
+    if (c_.nccl != no_nccl && !nccl_version(c_.nccl))
+      r.fail_at("nccl", "a version of NCCL such as \"2.28\", or \"none\"");
     c_.attention_kernel = r.string_or("attention_kernel", c_.attention_kernel);
     for (const Reader& group : r.array_if("constants")) constants(group);
     for (const Reader& row : r.array_if("attention")) attention(row);

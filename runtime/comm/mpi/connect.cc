@@ -55,6 +55,7 @@ class MpiConnection final : public Connection {
   std::uint32_t world() const override { return static_cast<std::uint32_t>(size_); }
   std::uint32_t local_rank() const override { return static_cast<std::uint32_t>(local_rank_); }
   Region& region() override { return *region_; }
+  const std::vector<std::vector<std::uint32_t>>& machines() const override { return machines_; }
   std::unique_ptr<Channel> channel() override;
 
  private:

@@ -45,7 +45,7 @@ TEST(Links, CoresAreAtMostTheRanks) {
 
 TEST(Links, AFailingRankEndsTheOthers) {
   EXPECT_THROW(cpu_ranks()(2, {1 << 20},
-                           [](Backend& b, std::uint32_t rank) {
+                           [](Backend& b, std::uint32_t rank) -> std::vector<double> {
                              if (rank == 1) throw DeviceError("no more");
                              const GroupMembers world{{0, 1}, Role::world};
                              const std::uint32_t id = 0;
@@ -56,6 +56,7 @@ TEST(Links, AFailingRankEndsTheOthers) {
                              c.transfers = {&one, 1};
                              b.communicate(c, Stream::data);
                              b.synchronize();
+                             return std::vector<double>();
                            }),
                DeviceError);
 }
