@@ -147,62 +147,89 @@ double network_rate(const CollectivePoint& p, const Node& node) {
   return bus_factor(p.kind, g.size) * static_cast<double>(p.bytes.v) / p.seconds / nic_share(g, node);
 }
 
+// By the largest collectives: what links and shapers hold back for a moment makes small ones faster than the
+// links are.
 BytesPerSecond fit_nic(const HardwareProfile& h, Node node) {
   const BytesPerSecond messages = fit_messages(h.far_links).bandwidth;
   node.nics.count = 1;
+  Bytes largest{};
+  for (const CollectivePoint& p : h.far_links) largest = std::max(largest, p.bytes);
   double best = 0;
   for (const CollectivePoint& p : h.far_links)
-    if (p.kind == Kind::all_gather || p.kind == Kind::reduce_scatter || p.kind == Kind::all_reduce)
+    if (p.bytes.v > largest.v / 2 &&
+        (p.kind == Kind::all_gather || p.kind == Kind::reduce_scatter || p.kind == Kind::all_reduce))
       best = std::max(best, network_rate(p, node));
   return {rounded(best > 1.1 * messages.v ? best : messages.v)};
 }
 
-// The constants that price communication between machines, all from all points at once, as messages and
-// collectives have the links' efficiency in common.
+// The constants that price communication between machines, from all points at once, as messages and
+// collectives have the links' efficiency in common: that first, by buffers that links take most of the time
+// for, then latencies by all.
 class FarFit {
  public:
   FarFit(const HardwareProfile& h, const Cluster& cluster, const Calibration& c)
       : trial_(c), node_(cluster.groups.front().node), lone_(node_) {
     lone_.gpus = 1;  // messages were alone on their machine's NIC
-    for (const CollectivePoint& p : h.far_links)
-      if (p.kind != Kind::broadcast) points_.push_back(p);  // not by a ring
-    for (const CollectivePoint& p : points_) measured_.push_back(p.seconds);
+    for (const CollectivePoint& p : h.far_links) {
+      if (p.kind == Kind::broadcast) continue;  // not by a ring
+      points_.push_back(p);
+      if (p.bytes.v >= small_bytes) large_.push_back(p);
+    }
   }
 
   void run(HardwareFit& out, Setter& to) {
     if (points_.empty()) return;
-    const double least = *std::min_element(measured_.begin(), measured_.end());
+    double least = points_.front().seconds;
+    for (const CollectivePoint& p : points_) least = std::min(least, p.seconds);
     const double low = least / 100, high = 100 * least;
-    std::vector<Parameter> parameters{{"network_efficiency", 1, 0.3, 1.1},
-                                      {"message_far", least, low, high},
+    std::vector<Parameter> parameters{{"message_far", least, low, high},
                                       {"network_base", least, low, high},
                                       {"network_far_step", least, low, high}};
-    const bool near = std::any_of(points_.begin(), points_.end(),
-                                  [](const CollectivePoint& p) { return p.ranks > p.nodes; });
-    if (near) parameters.push_back({"network_near_step", least / 4, low, high});
-    const Fit found = fit(parameters, measured_, [&](std::span<const double> v, std::span<double> predicted) {
-      for (std::size_t i = 0; i < v.size(); ++i) set_constant(trial_, parameters[i].name, v[i]);
-      for (std::size_t i = 0; i < points_.size(); ++i) predicted[i] = seconds(points_[i]);
-    });
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      to.set(parameters[i].name, found.values[i], &found.after);
-      set_constant(trial_, parameters[i].name, rounded(found.values[i]));
-    }
+    if (std::any_of(points_.begin(), points_.end(),
+                    [](const CollectivePoint& p) { return p.ranks > p.nodes; }))
+      parameters.push_back({"network_near_step", least / 4, low, high});
+    parameters.push_back({"network_efficiency", 1, 0.3, 1.1});
+    const Errors first = settle(parameters, large_.size() > parameters.size() ? large_ : points_);
+    set("network_efficiency", first, to);
+    parameters.pop_back();
+    const Errors all = settle(parameters, points_);
+    for (const Parameter& p : parameters) set(p.name, all, to);
     report(out);
   }
 
  private:
+  // Leaves the constants, as a file shows them, in the trial.
+  Errors settle(std::span<const Parameter> parameters, const std::vector<CollectivePoint>& points) {
+    std::vector<double> measured;
+    for (const CollectivePoint& p : points) measured.push_back(p.seconds);
+    const Fit found = fit(parameters, measured, [&](std::span<const double> v, std::span<double> predicted) {
+      for (std::size_t i = 0; i < v.size(); ++i) set_constant(trial_, parameters[i].name, v[i]);
+      for (std::size_t i = 0; i < points.size(); ++i) predicted[i] = seconds(points[i]);
+    });
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      set_constant(trial_, parameters[i].name, rounded(found.values[i]));
+    return found.after;
+  }
+
+  void set(const std::string& constant, const Errors& e, Setter& to) const {
+    double value = 0;
+    get_constant(trial_, constant, value);
+    to.set(constant, value, &e);
+  }
+
   double seconds(const CollectivePoint& p) const {
     return transfer_time(p.kind, p.bytes, placed(p), trial_, p.kind == Kind::send ? lone_ : node_).total().v;
   }
 
-  // A line an operation and placement: "all_reduce over 2 hosts, 4 ranks".
+  // A line an operation and placement, "all_reduce over 2 hosts, 4 ranks", and one of all small buffers.
   void report(HardwareFit& out) const {
     std::vector<std::string> names;
     std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> groups;
     for (const CollectivePoint& p : points_) {
-      const std::string what = std::string(name(p.kind)) + " over " + std::to_string(p.nodes) + " hosts, " +
-                               std::to_string(p.ranks) + " ranks";
+      const std::string what = p.bytes.v < small_bytes
+                                   ? "between hosts, below 100 kB"
+                                   : std::string(name(p.kind)) + " over " + std::to_string(p.nodes) +
+                                         " hosts, " + std::to_string(p.ranks) + " ranks";
       if (!groups.contains(what)) names.push_back(what);
       groups[what].first.push_back(seconds(p));
       groups[what].second.push_back(p.seconds);
@@ -211,10 +238,10 @@ class FarFit {
       out.lines.push_back({what, errors(groups[what].first, groups[what].second)});
   }
 
+  static constexpr std::int64_t small_bytes = 100'000;  // that latency is much of
   Calibration trial_;
   Node node_, lone_;
-  std::vector<CollectivePoint> points_;
-  std::vector<double> measured_;
+  std::vector<CollectivePoint> points_, large_;
 };
 
 }  // namespace

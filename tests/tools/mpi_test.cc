@@ -1,4 +1,5 @@
-// What-ifs under an MPI launcher: the same bytes as on one rank, and one message where something is wrong.
+// Commands under an MPI launcher. What-ifs: the same bytes as on one rank; profiles: one description; and one
+// message where something is wrong.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,6 +44,43 @@ TEST(WhatIfUnderMpi, EndsWhereRankZeroCannotWrite) {
   EXPECT_NE(refused.code, 0);
   EXPECT_NE(refused.code, 137);
   EXPECT_NE(refused.err.find("can't be written"), std::string::npos) << refused.err;
+}
+
+// How often `what` stands in `text`.
+std::size_t times(const std::string& text, const std::string& what) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+// Ranks of one host measure it as processes, and rank 0 alone writes.
+TEST(ProfileUnderMpi, RanksOfAHostAreMeasured) {
+  const Scratch scratch("mpi-profile");
+  const Outcome found =
+      scratch.run("timeout -s KILL 120 " + mpirun +
+                  "2 orrery profile hardware --sizes test --cluster-out here.json --out hardware.json");
+  ASSERT_EQ(found.code, 0) << found.err;
+  EXPECT_EQ(times(found.out, "this-machine, backend cpu"), 1u) << found.out;
+  EXPECT_EQ(times(found.out, "between hosts"), 0u) << found.out;
+  const std::string cluster = scratch.run("cat here.json").out;
+  EXPECT_NE(cluster.find("\"gpus\": 2"), std::string::npos) << cluster;
+  EXPECT_NE(cluster.find("\"nodes\": 1"), std::string::npos) << cluster;
+  EXPECT_EQ(scratch.run("orrery check hardware.json here.json").code, 0);
+}
+
+TEST(ProfileUnderMpi, WhatIsWrongIsSaidOnceWithItsExitCode) {
+  const Scratch scratch("mpi-profile-refused");
+  const auto refused = [&](const std::string& flags, int code, const std::string& message) {
+    const Outcome o =
+        scratch.run("timeout -s KILL 120 " + mpirun + "2 orrery profile hardware --sizes test " + flags);
+    EXPECT_EQ(o.code, code) << flags << "\n" << o.err;
+    EXPECT_EQ(times(o.err, message), 1u) << flags << "\n" << o.err;
+  };
+  refused("--ranks 4", 2, "orrery: --ranks 4: the launcher has started 2 on a host");
+  refused("--devices 3", 2, "orrery: --devices 3: the launcher has started 2 on a host");
+  refused("--backend cuda", 2, "orrery: --backend cuda measures one machine, without a launcher");
+  refused("--base no-such-calibration", 3, "no-such-calibration");
+  refused("--budget 0.1 --out no/such/folder/c.json", 4, "can't be written");
 }
 
 }  // namespace

@@ -67,6 +67,84 @@ TEST(Machine, FitsFindWhatTheMachineDoes) {
     EXPECT_NE(provenance(c, constant).source.find("profile hardware"), std::string::npos) << constant;
 }
 
+// Two such machines of two ranks, on links that do exactly what the formulas say.
+struct ExactHosts {
+  HardwareProfile profile = exact_machine();
+  Calibration truth;
+  Node node, lone;  // lone: of a message that has its NIC for itself
+  ExactHosts() {
+    profile.hosts = 2;
+    profile.far_overlap = {1.5, 1};
+    truth.nccl = no_nccl;
+    truth.network_efficiency = 1;
+    truth.message_far = {80e-6};
+    truth.network_base = {50e-6};
+    truth.network_far_step = {120e-6};
+    truth.network_near_step = {30e-6};
+    node = describe_cluster(profile).groups[0].node;
+    node.nics = {.count = 1, .bandwidth = {118e6}, .latency = {}};
+    lone = node;
+    lone.gpus = 1;
+    for (int i = 12; i <= 24; i += 2) {
+      add(Kind::send, 2, i);
+      for (const Kind k : {Kind::all_reduce, Kind::reduce_scatter, Kind::all_gather, Kind::all_to_all})
+        for (const int ranks : {4, 2}) add(k, ranks, i);
+      profile.far_links.push_back({Kind::broadcast, 4, {std::int64_t{1} << i}, 1e-6, 0, 2});
+    }
+  }
+  double seconds(Kind kind, int ranks, std::int64_t bytes, const Calibration& c, const Node& n) const {
+    const auto size = static_cast<std::uint32_t>(ranks);
+    return transfer_time(kind, {bytes}, {.size = size, .nodes = 2, .per_node = size / 2}, c, n).total().v;
+  }
+  void add(Kind kind, int ranks, int power) {
+    const std::int64_t bytes = std::int64_t{1} << power;
+    profile.far_links.push_back(
+        {kind, ranks, {bytes}, seconds(kind, ranks, bytes, truth, kind == Kind::send ? lone : node), 0, 2});
+  }
+};
+
+TEST(Machine, LinksBetweenHostsAreFoundWithTheirConstants) {
+  const ExactHosts hosts;
+  const Cluster cluster = describe_cluster(hosts.profile);
+  EXPECT_EQ(cluster.nodes(), 2);
+  EXPECT_EQ(cluster.ranks(), 4);
+  const Nics& nics = cluster.groups[0].node.nics;
+  EXPECT_EQ(nics.count, 1);
+  const HardwareFit fitted = fit_hardware(hosts.profile, cluster, {});
+  const Calibration& c = fitted.calibration;
+  EXPECT_NEAR(nics.bandwidth.v * c.network_efficiency / 118e6, 1, 0.01);
+  EXPECT_NEAR(c.message_far.v / 80e-6, 1, 0.05);
+  EXPECT_NEAR(c.network_far_step.v / 120e-6, 1, 0.05);
+  EXPECT_NEAR(c.network_near_step.v / 30e-6, 1, 0.1);
+  EXPECT_EQ(c.slowdown_network, 1.5);
+  EXPECT_NE(provenance(c, "network_far_step").source.find("profile hardware"), std::string::npos);
+  // Sizes that were not measured, on the described cluster.
+  const Node& node = cluster.groups[0].node;
+  for (const std::int64_t bytes : {3 << 13, 3 << 18, 3 << 23})
+    for (const int ranks : {4, 2})
+      for (const Kind k : {Kind::all_reduce, Kind::reduce_scatter, Kind::all_gather, Kind::all_to_all})
+        EXPECT_NEAR(
+            hosts.seconds(k, ranks, bytes, c, node) / hosts.seconds(k, ranks, bytes, hosts.truth, hosts.node),
+            1, 0.03)
+            << name(k) << " " << ranks << " ranks, " << bytes;
+  std::size_t lines = 0;
+  for (const FitLine& line : fitted.lines)
+    if (line.what.find("hosts") != std::string::npos) {
+      ++lines;
+      EXPECT_LT(line.errors.mape, 0.03) << line.what;
+    }
+  EXPECT_EQ(lines, 10u) << "messages, four operations in two placements, and small buffers";
+}
+
+// One rank's messages may fill a part of what the NIC carries.
+TEST(Machine, ANicIsAsFastAsAllRanksOfAHostTogether) {
+  ExactHosts hosts;
+  for (CollectivePoint& p : hosts.profile.far_links)
+    if (p.kind == Kind::send) p.seconds *= 2;
+  const double rate = describe_cluster(hosts.profile).groups[0].node.nics.bandwidth.v;
+  EXPECT_NEAR(rate / 118e6, 1, 0.02);
+}
+
 // Bytes are such that the formula gives back the measured times.
 TEST(Machine, BytesOfMemoryOpsAreFitted) {
   Calibration c;
