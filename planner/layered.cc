@@ -6,6 +6,7 @@
 
 #include "planner/exact/anneal.h"
 #include "planner/exact/frame_model.h"
+#include "planner/exact/word_bound.h"
 #include "planner/space.h"
 #include "sim/base/error.h"
 
@@ -213,7 +214,13 @@ void LayeredSearch::anneal(Frame& f, Evaluator& evaluator, const exact::FrameMod
 }
 
 void LayeredSearch::try_more(Frame& f, Evaluator& evaluator) {
-  if (f.annealed) anneal(f, evaluator, model(f, likely_edges(f)), {*f.annealed}, more_plans);
+  if (!f.annealed) return;
+  const exact::FrameModel m = model(f, likely_edges(f));
+  anneal(f, evaluator, m, {*f.annealed}, more_plans);
+  if (m.problem.chunks == 1)
+    f.bound = std::max(
+        f.bound, exact::bound_of_words(m.problem, *f.annealed, f.bound, std::min(out_.step.v, f.step), {},
+                                       [this] { return watch_.stop(); }));
 }
 
 // Every choice of ends is a problem of its own.

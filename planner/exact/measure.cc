@@ -258,10 +258,12 @@ void Measuring::share_most() {
   for (const Measured& m : out_) {
     most.gather = std::max(most.gather, m.layer.gather_backward);
     most.reduce = std::max(most.reduce, *std::max_element(m.layer.reduce, m.layer.reduce + 3));
+    most.ends = std::max(most.ends, *std::max_element(m.first.reduce, m.first.reduce + 3) +
+                                        *std::max_element(m.last.reduce, m.last.reduce + 3));
     most.lag = std::max(most.lag, m.loose);
     for (const std::size_t t : {0, 1, 2})
-      most.written =
-          std::min({most.written, m.layer.backward[t], m.layer.slots ? m.layer.written[t] : m.layer.backward[t]});
+      most.written = std::min(
+          {most.written, m.layer.backward[t], m.layer.slots ? m.layer.written[t] : m.layer.backward[t]});
   }
   for (Measured& m : out_) m.most = most;
 }

@@ -135,7 +135,7 @@ class BackwardPass {
     bounds<computing, streaming, begun>(of(component), each, 2 * most_.reduce, missed);
   }
 
-  // As above, then compute and reductions: the data stream's own sum is a bound.
+  // As above, then compute and reductions; at least the data stream's own sum.
   void gathers_to_data(int component) {
     const int p = of(component);
     to_.add(p, 0, 0, reduce_);
@@ -147,6 +147,8 @@ class BackwardPass {
     }
     gathers(component, {}, 1);
     const Time each = c_.gather_backward + reduce_;
+    to_.add(p, 0, 1 + to_gather::streaming, each);
+    if (closes_) to_.add(p, 0, 1 + to_gather::begun, each);
     bounds<0, 1 + to_gather::streaming, 1 + to_gather::begun>(p, each, 0, 0);
   }
 
@@ -193,8 +195,9 @@ class BackwardPass {
   void slot_bounds(int p, std::optional<Time> first, bool slot, Time reduce) {
     using namespace to_slot;
     const Time written = std::min(most_.written, most_.reduce);
-    to_.bound(p, computing, streaming,
-              slot ? c_.written[static_cast<std::size_t>(turn_)] - most_.reduce : b_ + written - 2 * most_.reduce);
+    to_.bound(
+        p, computing, streaming,
+        slot ? c_.written[static_cast<std::size_t>(turn_)] - most_.reduce : b_ + written - 2 * most_.reduce);
     to_.bound(p, streaming, streaming, reduce);
     if (!closes_) return;
     if (first) {
@@ -236,10 +239,15 @@ void peak(Listing& to, int component, const Costs& c, Time own, Time second, boo
   to.add(component, between, peaked, 0);
 }
 
-// Whichever layer's gather is the last, it and the last layer's compute follow all others.
-void gather_bounds(Listing& to, int component, Time gather, Time last, bool closes) {
-  to.bound(component, 0, 0, gather);
-  if (closes) to.bound(component, 0, 1, gather + last);
+// Gathers, then compute of the layers from the last gather on. Whichever that is, the last layer's compute follows
+// it: less `slack` that holds also of a word without gathers.
+enum Gathered { gathering, computed, ended, gathered_states };
+
+void gathers_then_compute(Listing& to, int component, Time gather, Time forward, Time slack, bool closes) {
+  to.add(component, gathering, gathering, gather);
+  to.add(component, computed, computed, forward);
+  if (gather > 0) to.add(component, gathering, computed, gather + forward);
+  if (closes) to.add(component, gathering, ended, gather > 0 ? gather + forward : forward - slack);
 }
 
 }  // namespace
@@ -248,8 +256,10 @@ std::vector<Component> step_components(const Bases& bases) {
   const std::array<bool, most_states> all{true, true, true, true, true, true}, second = only(1),
                                                                                third = only(2);
   std::vector<Component> out(memory_part::count, with_states(1, all));
-  out[part::forward_after_data] = out[part::parameters_first] = with_states(2, second);
-  out[part::forward_after_data].bounded = out[part::parameters_first].bounded = 0;
+  for (const int p : {part::forward_after_data, part::parameters_first}) {
+    out[p] = with_states(gathered_states, only(computed));
+    out[p].final[ended] = true;
+  }
   for (const Turn t : {Turn::first, Turn::middle, Turn::last}) {
     const auto at = [&](int p) -> Component& { return out[static_cast<std::size_t>(part::of_turn(p, t))]; };
     at(part::backward) = at(part::backward_message) = with_states(2, second);
@@ -288,18 +298,13 @@ int state_count(const std::vector<Component>& components) {
 Strategy strategy(const std::vector<Component>& components, const Costs& c, const Most& most, bool closes) {
   Listing to(components);
   to.add(part::forward, 0, 0, c.forward);
-  to.add(part::forward_after_data, 0, 0, c.gather_forward);
-  to.add(part::forward_after_data, 1, 1, c.forward);
-  if (c.gather_forward > 0) to.add(part::forward_after_data, 0, 1, c.gather_forward + c.forward);
+  // What follows the data stream though nothing is gathered: behind compute there are at most the reductions
+  // of two layers and of the ends.
+  gathers_then_compute(to, part::forward_after_data, c.gather_forward, c.forward,
+                       2 * most.reduce + most.ends + most.lag, closes && most.ordered);
   to.add(part::forward_data, 0, 0, c.gather_forward);
   to.add(part::parameters, 0, 0, c.parameters);
-  to.add(part::parameters_first, 0, 0, c.parameters);
-  to.add(part::parameters_first, 1, 1, c.forward);
-  if (c.parameters > 0) to.add(part::parameters_first, 0, 1, c.parameters + c.forward);
-  gather_bounds(to, part::parameters_first, c.parameters, c.forward, closes);
-  // A pass that gathers nothing need not wait for what is left of two reductions.
-  if (most.ordered)
-    gather_bounds(to, part::forward_after_data, c.gather_forward, c.forward - 2 * most.reduce - most.lag, closes);
+  gathers_then_compute(to, part::parameters_first, c.parameters, c.forward, 0, closes);
   for (const Turn t : {Turn::first, Turn::middle, Turn::last}) BackwardPass(to, c, most, t, closes).run();
   to.add(part::late_reduce, 0, 0, c.late);
   to.add(part::late_reduce, 1, 1, c.late);

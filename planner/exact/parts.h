@@ -52,6 +52,7 @@ struct Most {
   // The data stream is in the order above: gathers one unit ahead, every layer reduced on its own.
   bool ordered = true;
   Time gather = 0, reduce = 0;  // the longest of a layer
+  Time ends = 0;                // the longest reductions of the embedding and the head together
   Time written = 0;             // the shortest backward compute, and from the first write of gradients on
   Time lag = 0;                 // by which a backward pass may begin before the pass before it has ended
 };

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "planner/exact/frame.h"
+#include "planner/exact/word_bound.h"
 #include "tests/planner/random_problem.h"
 
 namespace orrery::exact {
@@ -141,6 +142,30 @@ TEST(PathCuts, ASpentBudgetLeavesALowerBound) {
     }
   }
   EXPECT_GT(stopped, 20u);
+}
+
+// Of problems of one chunk: no plan is below it, and it is at least the bound by sums.
+TEST(WordBound, IsBelowTheBestPlan) {
+  std::size_t count = 0, closer = 0, closed = 0;
+  for (unsigned seed = 0; seed < 3'000; ++seed) {
+    const Instance instance = random_instance(seed);
+    const Problem& p = instance.problem;
+    if (p.chunks != 1) continue;
+    const Frame::Answer answer = Frame(p).solve(infeasible);
+    if (!answer.best) continue;
+    const Time sums = Frame(p).bound(),
+               bound = bound_of_words(p, *answer.best, sums, infeasible, {}, [] { return false; });
+    EXPECT_LE(bound, answer.step) << seed;
+    EXPECT_GE(bound, sums) << seed;
+    ++count;
+    closer += bound > sums;
+    closed += bound == answer.step;
+  }
+  RecordProperty("problems", static_cast<int>(count));
+  RecordProperty("closer", static_cast<int>(closer));
+  RecordProperty("closed", static_cast<int>(closed));
+  EXPECT_GT(count, 300u);
+  EXPECT_GT(closer * 10, count);
 }
 
 // Where chunks can have too many lengths, positions alone bound the step.

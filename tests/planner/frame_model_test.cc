@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "planner/exact/anneal.h"
+#include "planner/exact/word_bound.h"
 #include "tests/planner/fixtures.h"
 
 namespace orrery::exact {
@@ -107,6 +108,11 @@ Compared compare(const Scenario& s, const Plan& base, const std::vector<LayerStr
   EXPECT_TRUE(answer.proven) << summary(base);
   EXPECT_EQ(answer.best ? answer.step : infeasible, modelled_best) << summary(base);
   EXPECT_EQ(out.refused, 0u) << summary(base);
+  if (answer.best && model.problem.chunks == 1) {
+    EXPECT_LE(bound_of_words(model.problem, *answer.best, 1, infeasible, {}, [] { return false; }),
+              answer.step)
+        << summary(base);
+  }
   if (answer.best && out.exact == out.plans) {
     evaluator.compile(problem, model.plan(*answer.best));
     EXPECT_LT(evaluator.bound().v - best, nanosecond) << summary(base);

@@ -1,0 +1,272 @@
+#include "planner/exact/word_bound.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "planner/exact/game.h"
+#include "planner/exact/words.h"
+#include "sim/base/error.h"
+
+namespace orrery::exact {
+namespace {
+
+constexpr Time scale = 1024;  // of mixtures, so that they are integers
+constexpr double of_overflow =
+    20;  // steps that a word costs in the game which needs twice the bytes there are
+constexpr double converged = 1e-4;   // of the game's value
+constexpr double negligible = 1e-6;  // of a mixture
+constexpr std::size_t most_paths = 100;
+
+std::size_t size(int n) { return static_cast<std::size_t>(n); }
+
+Time measure(const std::vector<Term>& direction, const std::vector<Time>& values) {
+  Time sum = 0;
+  for (const Term& t : direction) {
+    const Time v = values[size(t.component)];
+    sum = plus(sum, is_never(v) ? never : t.count * v);
+  }
+  return sum;
+}
+
+class WordGame {
+ public:
+  WordGame(const Problem& p, const Choice& near, Time lower, const WordBoundOptions& options)
+      : p_(p),
+        options_(options),
+        additive_(p),
+        at_(positions(p, 0, {p.positions()})),
+        near_(near.strategies),
+        lower_(lower) {}
+
+  Time run(Time upper, const std::function<bool()>& stop) {
+    for (const int component : candidates()) {
+      followed_ = component;
+      paths_.clear();
+      words_.clear();
+      add(near_);
+      for (int i = 0; i < options_.rounds; ++i) {
+        if (lower_ >= upper || stop()) return lower_;
+        const Mixture game = play();
+        if (game.value <= static_cast<double>(lower_) * (1 + converged)) return lower_;
+        if (!answer(game.rows)) break;
+        if (i + 1 == options_.rounds) return lower_;
+      }
+    }
+    return lower_;
+  }
+
+ private:
+  // The sums of a word, and what it really is of the component that is followed.
+  std::vector<Time> values(const std::vector<int>& word) const {
+    std::vector<Time> out(p_.components.size(), 0);
+    for (std::size_t i = 0; i < word.size(); ++i)
+      for (std::size_t k = 0; k < out.size(); ++k)
+        out[k] = plus(out[k],
+                      additive_.entry(at_[i].table, word[i], static_cast<int>(k), at_[i].first, at_[i].last));
+    if (followed_ >= 0) out[size(followed_)] = values_of_word(p_, at_, word)[size(followed_)];
+    return out;
+  }
+
+  // Components of the critical path, those first of which sums miss most.
+  std::vector<int> candidates() {
+    const std::vector<Time> real = values_of_word(p_, at_, near_), sums = values(near_);
+    Path path;
+    replay_.run(p_, real, &path);
+    std::vector<std::pair<Time, int>> missed;
+    for (const Term& t : path.terms) {
+      const std::size_t k = size(t.component);
+      if (p_.components[k].states > 1 && !is_never(sums[k]) && real[k] > sums[k])
+        missed.emplace_back(-t.count * (real[k] - sums[k]), t.component);
+    }
+    std::sort(missed.begin(), missed.end());
+    std::vector<int> out;
+    for (const auto& [time, component] : missed) out.push_back(component);
+    return out;
+  }
+
+  void add(const std::vector<int>& word) {
+    words_.push_back(values(word));
+    add_longest(words_.back());
+  }
+
+  // The longest path through components; false: it is known.
+  bool add_longest(const Values& v) {
+    Path path;
+    longest_ = replay_.run(p_, v, &path);
+    if (paths_.size() >= most_paths || std::find(paths_.begin(), paths_.end(), path) != paths_.end())
+      return false;
+    paths_.push_back(std::move(path));
+    return true;
+  }
+
+  // Rows: paths, then limits. At the bound's own step a limit costs what its overflow does.
+  Mixture play() {
+    Mixture game;
+    do {
+      std::vector<std::vector<double>> payoff;
+      for (const Path& path : paths_) {
+        payoff.emplace_back();
+        for (const auto& w : words_) {
+          const Time t = measure(path.terms, w);
+          payoff.back().push_back(is_never(t) ? 0 : static_cast<double>(t + path.constant));
+        }
+      }
+      for (const Limit& limit : p_.limits[0]) {
+        payoff.emplace_back();
+        for (const auto& w : words_)
+          payoff.back().push_back(static_cast<double>(lower_) * (1 + of_overflow * overflow(limit, w)));
+      }
+      game = solve_game(payoff);
+    } while (add_longest(mean(game.columns)) &&
+             static_cast<double>(longest_) > game.value * (1 + converged / 10));
+    game.rows.resize(paths_.size() + p_.limits[0].size(), 0);
+    return game;
+  }
+
+  static double overflow(const Limit& limit, const std::vector<Time>& word) {
+    return static_cast<double>(measure(limit.terms, word)) / static_cast<double>(limit.limit) - 1;
+  }
+
+  Values mean(const std::vector<double>& weights) const {
+    Values out(p_.components.size());
+    for (std::size_t k = 0; k < out.size(); ++k) {
+      double sum = 0;
+      for (std::size_t j = 0; j < words_.size(); ++j)
+        if (weights[j] > 0) sum += weights[j] * static_cast<double>(words_[j][k]);
+      out[k] = static_cast<Time>(sum);
+    }
+    return out;
+  }
+
+  // The shortest word under a mixture, as a bound and for the game. False: there is none to be found.
+  bool answer(const std::vector<double>& rows) {
+    double of_paths = 0;
+    for (std::size_t t = 0; t < paths_.size(); ++t) of_paths += rows[t];
+    if (of_paths < negligible) return false;
+    std::vector<Term> direction;
+    Time constant = 0, left = scale;
+    const auto weigh = [&](const std::vector<Term>& terms, Time times) {
+      for (const Term& x : terms) direction.push_back({0, x.component, x.count * times});
+    };
+    for (std::size_t t = 0; t < paths_.size(); ++t) {
+      const Time w = static_cast<Time>(rows[t] / of_paths * scale);
+      constant += paths_[t].constant * w;
+      left -= w;
+      weigh(paths_[t].terms, w);
+    }
+    const auto heaviest = static_cast<std::size_t>(
+        std::max_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(paths_.size())) -
+        rows.begin());
+    constant += paths_[heaviest].constant * left;
+    weigh(paths_[heaviest].terms, left);
+    for (std::size_t l = 0; l < p_.limits[0].size(); ++l) {
+      const Limit& limit = p_.limits[0][l];
+      const double price = rows[paths_.size() + l] / of_paths * of_overflow * static_cast<double>(lower_) /
+                           static_cast<double>(limit.limit);
+      const auto w = static_cast<Time>(price * scale);
+      constant -= w * limit.limit;
+      weigh(limit.terms, w);
+    }
+    direction = merged(std::move(direction));
+    std::erase_if(direction, [](const Term& t) { return t.count == 0; });
+    const auto word = shortest(direction);
+    if (!word) return false;
+    add(word->strategies);
+    const Time least = measure(direction, words_.back()) + constant;
+    if (is_never(measure(direction, words_.back())))
+      return false;  // a path that the word has not bounds it not
+    lower_ = std::max(lower_, least / scale);
+    return true;
+  }
+
+  // A problem of the followed component and, as another, of all else on the direction.
+  std::optional<Word> shortest(const std::vector<Term>& direction) const {
+    Problem small;
+    small.units = small.chunks = 1;
+    small.layouts = p_.layouts;
+    small.redistribution.resize(p_.redistribution.size());
+    small.table_of = p_.table_of;
+    small.limits.resize(1);
+    small.components.resize(1);
+    small.states = 1;
+    std::vector<Term> of{{0, 0, 1}};
+    for (const Term& t : direction)
+      if (t.component == followed_) {
+        small.components.push_back(p_.components[size(followed_)]);
+        small.components.back().first = 1;
+        small.states += small.components.back().states;
+        of.push_back({0, 1, t.count});
+      }
+    const bool follows = of.size() > 1;
+    const auto narrow = [&](const std::vector<Transition>& all, std::vector<Transition>& to) {
+      const Component& c = p_.components[size(followed_)];
+      for (const Transition& t : all)
+        if (t.from >= c.first && t.from < c.first + c.states)
+          to.push_back({static_cast<std::uint8_t>(t.from - c.first + 1),
+                        static_cast<std::uint8_t>(t.to - c.first + 1), t.time});
+    };
+    // A position's table tells where in the chunk it is: by place, as many tables as positions that differ.
+    std::vector<Position> places;
+    for (std::size_t i = 0; i < at_.size(); ++i) {
+      auto place = std::find(places.begin(), places.end(), at_[i]);
+      if (place == places.end()) {
+        places.push_back(at_[i]);
+        place = places.end() - 1;
+        small.tables.emplace_back();
+        const auto& table = p_.tables[size(at_[i].table)];
+        for (std::size_t s = 0; s < table.size(); ++s) {
+          Strategy made;
+          made.layout = table[s].layout;
+          Time sum = 0;
+          for (const Term& t : direction)
+            if (t.component != followed_) {
+              const Time e =
+                  additive_.entry(at_[i].table, static_cast<int>(s), t.component, at_[i].first, at_[i].last);
+              sum = plus(sum, is_never(e) ? never : e * t.count);
+            }
+          if (is_never(sum)) return {};
+          made.transitions.push_back({0, 0, sum});
+          if (follows) narrow(table[s].transitions, made.transitions), narrow(table[s].bounds, made.bounds);
+          small.tables.back().push_back(std::move(made));
+        }
+      }
+      small.table_of[i] = static_cast<int>(place - places.begin());
+    }
+    if (follows)
+      for (std::size_t r = 0; r < p_.redistribution.size(); ++r) {
+        small.redistribution[r].push_back({0, 0, 0});
+        narrow(p_.redistribution[r], small.redistribution[r]);
+      }
+    else
+      for (auto& r : small.redistribution) r.push_back({0, 0, 0});
+    const Additive additive(small);
+    std::vector<Word> best;
+    Words words(small, additive);
+    const bool whole = words.generate(0, positions(small, 0, {small.positions()}), {}, {of}, infeasible,
+                                      options_.labels, best);
+    if (!whole || best.empty()) return {};
+    return std::move(best.front());
+  }
+
+  const Problem& p_;
+  const WordBoundOptions& options_;
+  const Additive additive_;
+  const std::vector<Position> at_;
+  const std::vector<int> near_;
+  Time lower_;
+  int followed_ = -1;
+  Replay replay_;
+  Time longest_ = 0;  // of the last replay
+  std::vector<Path> paths_;
+  std::vector<std::vector<Time>> words_;  // their values
+};
+
+}  // namespace
+
+Time bound_of_words(const Problem& problem, const Choice& near, Time lower, Time upper,
+                    const WordBoundOptions& options, const std::function<bool()>& stop) {
+  ORRERY_CHECK(problem.chunks == 1);
+  return WordGame(problem, near, lower, options).run(upper, stop);
+}
+
+}  // namespace orrery::exact
