@@ -176,10 +176,13 @@ class Builder {
   }
 
   // Its members move the bytes of a communication: each takes a core at the greatest rate, of a message the receiver.
+  // Between nodes the network does, at a rate that a part of a core keeps up with; what that costs compute is
+  // slowdown_network.
   void share_cores(std::size_t i) {
     Path& path = paths_[i];
     if (path.greatest == 0) return;
     const Group& group = p_.groups[use_.paths[i].group];
+    if (group.signature.nodes > 1) return;
     const double level = path.greatest * path.peak;
     const double members = is_message(use_.paths[i].kind) ? 0.5 : 1;
     std::vector<engine::Share> shares;

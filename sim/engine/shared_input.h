@@ -11,8 +11,8 @@
 // is, nothing is ever shared.
 //
 // The cores of a node are a link too, where its ranks compute and communicate on them (Node::cores): a compute
-// instruction takes one core at full rate, and so does each member of a communication while bytes flow at the
-// greatest rate.
+// instruction takes one core at full rate, and so does each member of a communication inside a node while bytes flow
+// at the greatest rate.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -30,6 +30,7 @@ Program messages(bool folded) {
     Team team;
     Team::InRole& in = team.roles[static_cast<std::size_t>(t == 0 ? Role::to_next : Role::from_previous)];
     in.meetings = n;
+    team.player_of = {0, n - 1};
     for (std::uint32_t i = 0; i < n; ++i) {
       team.players.push_back({2 * t + i});
       team.copies.push_back(folded ? 2 : 1);
@@ -66,8 +67,9 @@ Program messages(bool folded) {
   return p;
 }
 
-Simulation run(const Program& p, std::int64_t flow, SharedInput& input) {
-  const Cluster cluster = two_nodes();
+Simulation run(const Program& p, std::int64_t flow, SharedInput& input, double cores = 0) {
+  Cluster cluster = two_nodes();
+  cluster.groups[0].node.cores = cores;
   const std::vector<Price> prices(2, {{5 * us}, {flow}, {}});
   input = shared_input(p, prices, cluster, Topology(cluster), std::vector<double>(2, 1));
   SimulationWorkspace workspace;
@@ -104,6 +106,14 @@ TEST(SharedInput, PricesRuleOverCapacities) {
   SharedInput input;
   EXPECT_EQ(run(messages(false), 50 * us, input).makespan.v, 105 * us);
   EXPECT_EQ(run(messages(true), 50 * us, input).makespan.v, 105 * us);
+}
+
+// Half a core a node, and two messages that a core each would take to receive: nothing is late.
+TEST(SharedInput, WhatTheNetworkMovesTakesNoCore) {
+  for (const bool folded : {false, true}) {
+    SharedInput input;
+    EXPECT_EQ(run(messages(folded), 200 * us, input, 0.5).makespan.v, 205 * us) << folded;
+  }
 }
 
 // Four ranks of a node with two cores, each computing 100 us: all at half a core, 200 us. Folded, one stands for four.
