@@ -16,6 +16,7 @@ constexpr double of_overflow =
 constexpr double converged = 1e-4;   // of the game's value
 constexpr double negligible = 1e-6;  // of a mixture
 constexpr std::size_t most_paths = 100;
+constexpr std::size_t most_followed = 4;  // components, one after the other
 
 std::size_t size(int n) { return static_cast<std::size_t>(n); }
 
@@ -39,23 +40,24 @@ class WordGame {
         lower_(lower) {}
 
   Time run(Time upper, const std::function<bool()>& stop) {
-    for (const int component : candidates()) {
-      followed_ = component;
-      paths_.clear();
-      words_.clear();
-      add(near_);
-      for (int i = 0; i < options_.rounds; ++i) {
+    add(near_);
+    for (std::size_t i = 0; i <= most_followed; ++i) {
+      for (int round = 0; round < options_.rounds; ++round) {
         if (lower_ >= upper || stop()) return lower_;
-        const Mixture game = play();
-        if (game.value <= static_cast<double>(lower_) * (1 + converged)) return lower_;
-        if (!answer(game.rows)) break;
-        if (i + 1 == options_.rounds) return lower_;
+        play();
+        if (game_.value <= static_cast<double>(lower_) * (1 + converged) || !answer(game_.rows)) break;
       }
+      if (!follow_another()) break;
     }
     return lower_;
   }
 
  private:
+  struct FoundWord {
+    std::vector<int> strategies;
+    std::vector<Time> values;
+  };
+
   // The sums of a word, and what it really is of the component that is followed.
   std::vector<Time> values(const std::vector<int>& word) const {
     std::vector<Time> out(p_.components.size(), 0);
@@ -67,26 +69,38 @@ class WordGame {
     return out;
   }
 
-  // Components of the critical path, those first of which sums miss most.
-  std::vector<int> candidates() {
-    const std::vector<Time> real = values_of_word(p_, at_, near_), sums = values(near_);
+  // On the path that really is the longest through the mixture of words that the game ended with, the
+  // component of which sums miss most. False: there is none that was not followed yet.
+  bool follow_another() {
+    followed_ = -1;
+    std::vector<double> real(p_.components.size(), 0), sums = real;
+    for (std::size_t j = 0; j < game_.columns.size(); ++j) {
+      if (game_.columns[j] <= negligible) continue;
+      const std::vector<int>& word = words_[j].strategies;
+      const std::vector<Time> r = values_of_word(p_, at_, word), s = values(word);
+      for (std::size_t k = 0; k < r.size(); ++k) {
+        real[k] += game_.columns[j] * static_cast<double>(r[k]);
+        sums[k] += game_.columns[j] * static_cast<double>(s[k]);
+      }
+    }
     Path path;
-    replay_.run(p_, real, &path);
-    std::vector<std::pair<Time, int>> missed;
+    replay_.run(p_, Values(real.begin(), real.end()), &path);
+    double most = 0;
     for (const Term& t : path.terms) {
       const std::size_t k = size(t.component);
-      if (p_.components[k].states > 1 && !is_never(sums[k]) && real[k] > sums[k])
-        missed.emplace_back(-t.count * (real[k] - sums[k]), t.component);
+      const double missed = static_cast<double>(t.count) * (real[k] - sums[k]);
+      if (missed > most && std::find(tried_.begin(), tried_.end(), t.component) == tried_.end())
+        most = missed, followed_ = t.component;
     }
-    std::sort(missed.begin(), missed.end());
-    std::vector<int> out;
-    for (const auto& [time, component] : missed) out.push_back(component);
-    return out;
+    if (followed_ < 0) return false;
+    tried_.push_back(followed_);
+    for (FoundWord& w : words_) w.values = values(w.strategies);
+    return true;
   }
 
   void add(const std::vector<int>& word) {
-    words_.push_back(values(word));
-    add_longest(words_.back());
+    words_.push_back({word, values(word)});
+    add_longest(words_.back().values);
   }
 
   // The longest path through components; false: it is known.
@@ -100,27 +114,28 @@ class WordGame {
   }
 
   // Rows: paths, then limits. At the bound's own step a limit costs what its overflow does.
-  Mixture play() {
-    Mixture game;
+  void play() {
     do {
       std::vector<std::vector<double>> payoff;
       for (const Path& path : paths_) {
         payoff.emplace_back();
         for (const auto& w : words_) {
-          const Time t = measure(path.terms, w);
+          const Time t = measure(path.terms, w.values);
           payoff.back().push_back(is_never(t) ? 0 : static_cast<double>(t + path.constant));
         }
       }
       for (const Limit& limit : p_.limits[0]) {
         payoff.emplace_back();
         for (const auto& w : words_)
-          payoff.back().push_back(static_cast<double>(lower_) * (1 + of_overflow * overflow(limit, w)));
+          payoff.back().push_back(static_cast<double>(lower_) *
+                                  (1 + of_overflow * overflow(limit, w.values)));
       }
-      game = solve_game(payoff);
-    } while (add_longest(mean(game.columns)) &&
-             static_cast<double>(longest_) > game.value * (1 + converged / 10));
-    game.rows.resize(paths_.size() + p_.limits[0].size(), 0);
-    return game;
+      game_ = solve_game(payoff);
+    } while (add_longest(mean(game_.columns)) &&
+             static_cast<double>(longest_) > game_.value * (1 + converged / 10));
+    const std::size_t limits = p_.limits[0].size();  // a path may have been added since
+    game_.rows.insert(game_.rows.end() - static_cast<std::ptrdiff_t>(limits),
+                      paths_.size() + limits - game_.rows.size(), 0);
   }
 
   static double overflow(const Limit& limit, const std::vector<Time>& word) {
@@ -132,7 +147,7 @@ class WordGame {
     for (std::size_t k = 0; k < out.size(); ++k) {
       double sum = 0;
       for (std::size_t j = 0; j < words_.size(); ++j)
-        if (weights[j] > 0) sum += weights[j] * static_cast<double>(words_[j][k]);
+        if (weights[j] > 0) sum += weights[j] * static_cast<double>(words_[j].values[k]);
       out[k] = static_cast<Time>(sum);
     }
     return out;
@@ -172,8 +187,8 @@ class WordGame {
     const auto word = shortest(direction);
     if (!word) return false;
     add(word->strategies);
-    const Time least = measure(direction, words_.back()) + constant;
-    if (is_never(measure(direction, words_.back())))
+    const Time least = measure(direction, words_.back().values) + constant;
+    if (is_never(measure(direction, words_.back().values)))
       return false;  // a path that the word has not bounds it not
     lower_ = std::max(lower_, least / scale);
     return true;
@@ -258,7 +273,9 @@ class WordGame {
   Replay replay_;
   Time longest_ = 0;  // of the last replay
   std::vector<Path> paths_;
-  std::vector<std::vector<Time>> words_;  // their values
+  std::vector<FoundWord> words_;
+  Mixture game_;            // the last
+  std::vector<int> tried_;  // components that were followed
 };
 
 }  // namespace
