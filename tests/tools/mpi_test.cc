@@ -53,6 +53,20 @@ std::size_t times(const std::string& text, const std::string& what) {
   return n;
 }
 
+// The result of a run is said once, wherever its ranks are and wherever it goes.
+TEST(RunUnderMpi, SaysItsResultOnce) {
+  const Scratch scratch("mpi-run");
+  scratch.run("yes 'The quick brown fox jumps over the lazy dog.' | head -n 2000 > fox.txt");
+  const std::string run = "orrery run scenarios/gpt-small-2xcpu.json --data fox.txt --steps 2";
+  for (const std::string& started : {run, mpirun + "2 " + run}) {
+    const Outcome said = scratch.run("timeout -s KILL 120 " + started);
+    EXPECT_EQ(said.code, 0) << said.err;
+    EXPECT_EQ(times(said.out, ", 2 steps"), 1u) << started << "\n" << said.out;
+    EXPECT_EQ(scratch.run("timeout -s KILL 120 " + started + " -o said.txt").out, "");
+    EXPECT_EQ(times(scratch.run("cat said.txt").out, ", 2 steps"), 1u) << started;
+  }
+}
+
 // Ranks of one host measure it as processes, and rank 0 alone writes.
 TEST(ProfileUnderMpi, RanksOfAHostAreMeasured) {
   const Scratch scratch("mpi-profile");

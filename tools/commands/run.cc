@@ -324,6 +324,7 @@ int Run::run(Session& session) {
       train_on(*rank.backend, rank.world);
     }
   });
+  session.be_silent();  // rank 0, a process of its own or this one, has written
   return tolerance_ > 0 && !(100 * std::abs(error.values()[0]) <= tolerance_) ? exit_no : exit_ok;
 }
 
