@@ -89,6 +89,7 @@ class LayeredSearch {
   void anneal(Frame&, Evaluator&, const exact::FrameModel&, const std::vector<exact::Choice>& starts,
               std::size_t plans);
   void try_more(Frame&, Evaluator&);
+  void bound_again(Frame&, const exact::FrameModel&);
   void solve(Frame&, Evaluator&);
   std::optional<exact::Time> simulate(Frame&, Evaluator&, const exact::FrameModel&, const exact::Choice&);
   void count();
@@ -198,9 +199,23 @@ void LayeredSearch::guess(Frame& f, Evaluator& evaluator) {
   std::vector<exact::Choice> starts = exact::even_plans(m.problem);
   if (auto choice = frame.guess()) starts.push_back(std::move(*choice));
   anneal(f, evaluator, m, starts, first_plans);
-  if (!f.annealed || f.edges.size() > 1) return;
+}
+
+// With the best plan known by now as upper bound; where the ends are free, without the frame's own plan,
+// which has some.
+void LayeredSearch::bound_again(Frame& f, const exact::FrameModel& m) {
+  const exact::Time upper = std::min(out_.step.v, f.step);
+  if (f.edges.size() > 1) {
+    const exact::FrameModel any = model(f, {});
+    f.bound = std::max(f.bound, exact::Frame(any.problem, budget).bound(upper));
+    return;
+  }
+  exact::Frame frame(m.problem, budget);
   frame.learn(*f.annealed);
-  f.bound = std::max(f.bound, frame.bound(std::min(out_.step.v, f.step)));
+  f.bound = std::max(f.bound, frame.bound(upper));
+  if (m.problem.chunks == 1)
+    f.bound = std::max(f.bound, exact::bound_of_words(m.problem, *f.annealed, f.bound, upper, {},
+                                                      [this] { return watch_.stop(); }));
 }
 
 void LayeredSearch::anneal(Frame& f, Evaluator& evaluator, const exact::FrameModel& m,
@@ -216,11 +231,8 @@ void LayeredSearch::anneal(Frame& f, Evaluator& evaluator, const exact::FrameMod
 void LayeredSearch::try_more(Frame& f, Evaluator& evaluator) {
   if (!f.annealed) return;
   const exact::FrameModel m = model(f, likely_edges(f));
-  anneal(f, evaluator, m, {*f.annealed}, more_plans);
-  if (m.problem.chunks == 1)
-    f.bound = std::max(
-        f.bound, exact::bound_of_words(m.problem, *f.annealed, f.bound, std::min(out_.step.v, f.step), {},
-                                       [this] { return watch_.stop(); }));
+  bound_again(f, m);
+  if (!out(f)) anneal(f, evaluator, m, {*f.annealed}, more_plans);
 }
 
 // Every choice of ends is a problem of its own.
