@@ -1,6 +1,7 @@
 #include "planner/exact/word_bound.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "planner/exact/game.h"
@@ -10,11 +11,12 @@
 namespace orrery::exact {
 namespace {
 
-constexpr Time scale = 1024;  // of mixtures, so that they are integers
+constexpr Time scale = 256;  // of mixtures, so that they are integers
 constexpr double of_overflow =
     20;  // steps that a word costs in the game which needs twice the bytes there are
-constexpr double converged = 1e-4;   // of the game's value
-constexpr double negligible = 1e-6;  // of a mixture
+constexpr double converged = 1e-4;    // of the game's value
+constexpr double most_weight = 2e16;  // of all bytes that there are
+constexpr double negligible = 1e-6;   // of a mixture
 constexpr std::size_t most_paths = 100;
 constexpr std::size_t most_followed = 4;  // components, one after the other
 
@@ -153,112 +155,120 @@ class WordGame {
     return out;
   }
 
-  // The shortest word under a mixture, as a bound and for the game. False: there is none to be found.
-  bool answer(const std::vector<double>& rows) {
-    double of_paths = 0;
-    for (std::size_t t = 0; t < paths_.size(); ++t) of_paths += rows[t];
-    if (of_paths < negligible) return false;
+  // A mixture of paths and of limits' prices: its length is constant + direction . word.
+  struct Weighted {
     std::vector<Term> direction;
-    Time constant = 0, left = scale;
-    const auto weigh = [&](const std::vector<Term>& terms, Time times) {
+    Time constant = 0;
+    void add(const std::vector<Term>& terms, Time offset, Time times) {
       for (const Term& x : terms) direction.push_back({0, x.component, x.count * times});
-    };
+      constant += offset * times;
+    }
+  };
+
+  // Nothing: of next to no paths, or of prices at which bytes would not be integers.
+  std::optional<Weighted> weighted(const std::vector<double>& rows) const {
+    const auto end = rows.begin() + static_cast<std::ptrdiff_t>(paths_.size());
+    const double of_paths = std::accumulate(rows.begin(), end, 0.0);
+    if (of_paths < negligible) return {};
+    Weighted out;
+    Time left = scale;
     for (std::size_t t = 0; t < paths_.size(); ++t) {
       const Time w = static_cast<Time>(rows[t] / of_paths * scale);
-      constant += paths_[t].constant * w;
+      out.add(paths_[t].terms, paths_[t].constant, w);
       left -= w;
-      weigh(paths_[t].terms, w);
     }
-    const auto heaviest = static_cast<std::size_t>(
-        std::max_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(paths_.size())) -
-        rows.begin());
-    constant += paths_[heaviest].constant * left;
-    weigh(paths_[heaviest].terms, left);
+    const Path& heaviest =
+        paths_[static_cast<std::size_t>(std::max_element(rows.begin(), end) - rows.begin())];
+    out.add(heaviest.terms, heaviest.constant, left);
     for (std::size_t l = 0; l < p_.limits[0].size(); ++l) {
+      const double of_all =
+          rows[paths_.size() + l] / of_paths * of_overflow * static_cast<double>(lower_) * scale;
+      if (of_all > most_weight) return {};
       const Limit& limit = p_.limits[0][l];
-      const double price = rows[paths_.size() + l] / of_paths * of_overflow * static_cast<double>(lower_) /
-                           static_cast<double>(limit.limit);
-      const auto w = static_cast<Time>(price * scale);
-      constant -= w * limit.limit;
-      weigh(limit.terms, w);
+      out.add(limit.terms, -limit.limit, static_cast<Time>(of_all / static_cast<double>(limit.limit)));
     }
-    direction = merged(std::move(direction));
-    std::erase_if(direction, [](const Term& t) { return t.count == 0; });
-    const auto word = shortest(direction);
+    out.direction = merged(std::move(out.direction));
+    std::erase_if(out.direction, [](const Term& t) { return t.count == 0; });
+    return out;
+  }
+
+  // The shortest word under a mixture, as a bound and for the game. False: there is none to be found.
+  bool answer(const std::vector<double>& rows) {
+    const auto mixture = weighted(rows);
+    const auto word = mixture ? shortest(mixture->direction) : std::nullopt;
     if (!word) return false;
     add(word->strategies);
-    const Time least = measure(direction, words_.back().values) + constant;
-    if (is_never(measure(direction, words_.back().values)))
-      return false;  // a path that the word has not bounds it not
-    lower_ = std::max(lower_, least / scale);
+    const Time least = measure(mixture->direction, words_.back().values);
+    if (is_never(least)) return false;  // a path that the word does not have says nothing of it
+    lower_ = std::max(lower_, (least + mixture->constant) / scale);
     return true;
   }
 
-  // A problem of the followed component and, as another, of all else on the direction.
-  std::optional<Word> shortest(const std::vector<Term>& direction) const {
-    Problem small;
-    small.units = small.chunks = 1;
-    small.layouts = p_.layouts;
-    small.redistribution.resize(p_.redistribution.size());
-    small.table_of = p_.table_of;
-    small.limits.resize(1);
-    small.components.resize(1);
-    small.states = 1;
-    std::vector<Term> of{{0, 0, 1}};
-    for (const Term& t : direction)
-      if (t.component == followed_) {
-        small.components.push_back(p_.components[size(followed_)]);
-        small.components.back().first = 1;
-        small.states += small.components.back().states;
-        of.push_back({0, 1, t.count});
-      }
-    const bool follows = of.size() > 1;
-    const auto narrow = [&](const std::vector<Transition>& all, std::vector<Transition>& to) {
-      const Component& c = p_.components[size(followed_)];
-      for (const Transition& t : all)
-        if (t.from >= c.first && t.from < c.first + c.states)
-          to.push_back({static_cast<std::uint8_t>(t.from - c.first + 1),
-                        static_cast<std::uint8_t>(t.to - c.first + 1), t.time});
-    };
-    // A position's table tells where in the chunk it is: by place, as many tables as positions that differ.
-    std::vector<Position> places;
-    for (std::size_t i = 0; i < at_.size(); ++i) {
-      auto place = std::find(places.begin(), places.end(), at_[i]);
-      if (place == places.end()) {
-        places.push_back(at_[i]);
-        place = places.end() - 1;
-        small.tables.emplace_back();
-        const auto& table = p_.tables[size(at_[i].table)];
-        for (std::size_t s = 0; s < table.size(); ++s) {
-          Strategy made;
-          made.layout = table[s].layout;
-          Time sum = 0;
-          for (const Term& t : direction)
-            if (t.component != followed_) {
-              const Time e =
-                  additive_.entry(at_[i].table, static_cast<int>(s), t.component, at_[i].first, at_[i].last);
-              sum = plus(sum, is_never(e) ? never : e * t.count);
-            }
-          if (is_never(sum)) return {};
-          made.transitions.push_back({0, 0, sum});
-          if (follows) narrow(table[s].transitions, made.transitions), narrow(table[s].bounds, made.bounds);
-          small.tables.back().push_back(std::move(made));
-        }
-      }
-      small.table_of[i] = static_cast<int>(place - places.begin());
+  // Transitions of the followed component, whose first state is 1.
+  std::vector<Transition> followed(const std::vector<Transition>& all) const {
+    const Component& c = p_.components[size(followed_)];
+    std::vector<Transition> out;
+    for (const Transition& t : all)
+      if (t.from >= c.first && t.from < c.first + c.states)
+        out.push_back({static_cast<std::uint8_t>(t.from - c.first + 1),
+                       static_cast<std::uint8_t>(t.to - c.first + 1), t.time});
+    return out;
+  }
+
+  // At a place, what a strategy adds to a direction but for the followed component, as the transition of
+  // state 0; never: nothing is known.
+  Transition others(const std::vector<Term>& direction, const Position& at, int strategy) const {
+    Time sum = 0;
+    for (const Term& t : direction) {
+      if (t.component == followed_) continue;
+      const Time e = additive_.entry(at.table, strategy, t.component, at.first, at.last);
+      sum = plus(sum, is_never(e) ? never : e * t.count);
     }
-    if (follows)
-      for (std::size_t r = 0; r < p_.redistribution.size(); ++r) {
-        small.redistribution[r].push_back({0, 0, 0});
-        narrow(p_.redistribution[r], small.redistribution[r]);
+    return {0, 0, sum};
+  }
+
+  // A problem of two components: the followed one, if it is on the direction, and all else.
+  std::optional<Word> shortest(const std::vector<Term>& direction) const {
+    Problem two;
+    two.components.resize(1);
+    two.layouts = p_.layouts;
+    two.limits.resize(1);
+    std::vector<Term> of{{0, 0, 1}};
+    for (const Term& t : direction) {
+      if (t.component != followed_) continue;
+      two.components.push_back(p_.components[size(followed_)]);
+      two.components.back().first = 1;
+      of.push_back({0, 1, t.count});
+    }
+    const bool follows = of.size() > 1;
+    two.states = follows ? 1 + two.components.back().states : 1;
+    std::vector<Position> places;  // that differ: each has its table
+    for (const Position& at : at_) {
+      const auto place = std::find(places.begin(), places.end(), at);
+      two.table_of.push_back(static_cast<int>(place - places.begin()));
+      if (place != places.end()) continue;
+      places.push_back(at);
+      two.tables.emplace_back();
+      const auto& table = p_.tables[size(at.table)];
+      for (std::size_t s = 0; s < table.size(); ++s) {
+        Strategy made;
+        made.layout = table[s].layout;
+        if (follows)
+          made.transitions = followed(table[s].transitions), made.bounds = followed(table[s].bounds);
+        made.transitions.push_back(others(direction, at, static_cast<int>(s)));
+        if (is_never(made.transitions.back().time)) return {};
+        two.tables.back().push_back(std::move(made));
       }
-    else
-      for (auto& r : small.redistribution) r.push_back({0, 0, 0});
-    const Additive additive(small);
+    }
+    for (const auto& between : p_.redistribution) {
+      two.redistribution.push_back(follows ? followed(between) : std::vector<Transition>{});
+      two.redistribution.back().push_back({0, 0, 0});
+    }
+    const Additive additive(two);
+    Words words(two, additive);
     std::vector<Word> best;
-    Words words(small, additive);
-    const bool whole = words.generate(0, positions(small, 0, {small.positions()}), {}, {of}, infeasible,
-                                      options_.labels, best);
+    const bool whole =
+        words.generate(0, positions(two, 0, {two.positions()}), {}, {of}, infeasible, options_.labels, best);
     if (!whole || best.empty()) return {};
     return std::move(best.front());
   }
