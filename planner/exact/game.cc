@@ -2,12 +2,20 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace orrery::exact {
 namespace {
 
 constexpr double negligible = 1e-9;
 constexpr double apart = 1e-10;  // right sides, so that no two rows leave alike and pivots never cycle
+
+// Shares of a whole, also where rounding ended the search early.
+void normalize(std::vector<double>& shares) {
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  if (sum <= 0) return void(shares.front() = 1);
+  for (double& x : shares) x /= sum;
+}
 
 // maximise the sum of y >= 0 where every row of `a` times y is at most 1 (a > 0): y / sum(y) is the columns'
 // best mixture, and the value is 1 / sum(y). Slack variables follow the columns'.
@@ -39,13 +47,14 @@ class Simplex {
 
   Mixture mixture() const {
     Mixture out;
-    const double sum = at(rows_, width_ - 1);
-    out.value = 1 / sum;
+    out.value = 1 / at(rows_, width_ - 1);
     out.columns.assign(columns_, 0);
     for (std::size_t r = 0; r < rows_; ++r) {
-      out.rows.push_back(std::max(0.0, at(rows_, columns_ + r)) / sum);
-      if (basis_[r] < columns_) out.columns[basis_[r]] = std::max(0.0, at(r, width_ - 1)) / sum;
+      out.rows.push_back(std::max(0.0, at(rows_, columns_ + r)));
+      if (basis_[r] < columns_) out.columns[basis_[r]] = std::max(0.0, at(r, width_ - 1));
     }
+    normalize(out.rows);
+    normalize(out.columns);
     return out;
   }
 
