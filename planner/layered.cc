@@ -26,6 +26,7 @@ struct Frame {
   std::shared_ptr<const exact::Measurements>
       measured;  // shared by frames that differ in their schedule alone
   std::vector<std::optional<Zero>> edges{std::nullopt};  // what its first and last layer may be cut like
+  exact::Time promise = exact::infeasible;               // a plan of it is known with this static step
   exact::Time bound = 0;                                 // of its static step
   bool solved = false;
   std::optional<exact::Choice> annealed;  // the best that annealing found, for likely_edges()
@@ -42,23 +43,24 @@ double log10_plans(int layers, int chunks, std::size_t strategies) {
 
 class LayeredSearch {
  public:
-  LayeredSearch(const Scenario& s, const Calibration& c, const Topology& topology, std::optional<Tick> known,
+  LayeredSearch(const Scenario& s, const Calibration& c, const Topology& topology, const KnownSteps& known,
                 Executor& executor, Watch& watch)
       : s_(s),
         problem_{s.model, s.cluster, s.training, c, topology},
+        known_(known),
         executor_(executor),
         watch_(watch),
         evaluators_(executor.workers()) {
-    out_.step = {known ? known->v : exact::infeasible};
+    out_.step = {known.best ? known.best->v : exact::infeasible};
   }
 
   Layered run() {
     list_frames();
     in_rounds("frames measured", large_round, [this](Frame& f, Evaluator&) { measure(f); });
     share_measurements();
-    by_bound();
+    by_promise();
     in_rounds("frames bounded", large_round, [this](Frame& f, Evaluator& e) { guess(f, e); });
-    by_bound();
+    by_promise();
     in_rounds("frames tried", small_round, [this](Frame& f, Evaluator& e) { try_more(f, e); });
     by_bound();
     in_rounds("frames solved", small_round, [this](Frame& f, Evaluator& e) { solve(f, e); });
@@ -73,6 +75,11 @@ class LayeredSearch {
   void by_bound() {
     std::stable_sort(frames_.begin(), frames_.end(),
                      [](const Frame& a, const Frame& b) { return a.bound < b.bound; });
+  }
+  void by_promise() {
+    std::stable_sort(frames_.begin(), frames_.end(), [](const Frame& a, const Frame& b) {
+      return std::pair(a.promise, a.bound) < std::pair(b.promise, b.bound);
+    });
   }
   bool out(const Frame& f) const { return f.solved || f.bound >= out_.step.v; }
   exact::FrameModel model(const Frame& f, std::optional<Zero> edges) const {
@@ -96,6 +103,7 @@ class LayeredSearch {
 
   const Scenario& s_;
   const Problem problem_;
+  const KnownSteps known_;
   Executor& executor_;
   Watch& watch_;
   std::vector<Evaluator> evaluators_;
@@ -105,14 +113,19 @@ class LayeredSearch {
 
 // A frame is what uniform plans have in common that differ in their strategy alone.
 void LayeredSearch::list_frames() {
-  for (const Plan& plan : uniform_plans(s_)) {
+  const std::vector<Plan> plans = uniform_plans(s_);
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const Plan& plan = plans[i];
     if (plan.pp * plan.virtual_stages > s_.model.depth() ||
         violation(s_.model, s_.cluster, s_.training, plan))
       continue;
     Plan base = plan;
     base.layers = {LayerStrategy{}};
+    base.stage_layers.clear();
     if (frames_.empty() || !(frames_.back().base == base)) frames_.emplace_back().base = base;
     Frame& f = frames_.back();
+    if (i < known_.uniform.size() && known_.uniform[i].v > 0) f.promise = std::min(f.promise, known_.uniform[i].v);
+    if (!f.strategies.empty() && f.strategies.back() == plan.layers.front()) continue;  // cut otherwise
     f.strategies.push_back(plan.layers.front());
     const std::optional<Zero> zero = plan.layers.front().zero;
     if (s_.model.tied && plan.pp > 1) {  // the ends of a tied embedding are cut alike
@@ -176,6 +189,7 @@ std::optional<exact::Time> LayeredSearch::simulate(Frame& f, Evaluator& evaluato
   const exact::Time modelled = exact::Replay().run(m.problem, exact::values_of(m.problem, choice));
   f.below += step < modelled;
   f.exact += step - modelled < nanosecond;
+  f.promise = std::min(f.promise, step);
   if (step < f.step) f.step = step, f.best = plan;
   return step;
 }
@@ -280,7 +294,7 @@ bool has_layers_to_choose(const Scenario& s) {
 }
 
 Layered search_layers(const Scenario& s, const Calibration& c, const Topology& topology,
-                      std::optional<Tick> known, Executor& executor, Watch& watch) {
+                      const KnownSteps& known, Executor& executor, Watch& watch) {
   return LayeredSearch(s, c, topology, known, executor, watch).run();
 }
 

@@ -2,12 +2,13 @@
 // space: the degrees, schedule, virtual stages and micro-batch of its uniform plans. What is minimised is the
 // static replay.
 //
-// Frames are measured, then bounded and guessed at, the least floor first; those that the best plan known
+// Frames are measured, then bounded and guessed at, the most promising first; those that the best plan known
 // does not rule out are solved in order of their bounds (planner/exact). docs/planner.md: the algorithm, its
 // proof and what it presumes.
 #pragma once
 #include <cstddef>
 #include <optional>
+#include <span>
 
 #include "sim/base/interfaces.h"
 #include "sim/evaluate.h"
@@ -38,10 +39,16 @@ struct Layered {
 // Whether the search has anything to say: one kind of layers on one kind of devices, more than one layer.
 bool has_layers_to_choose(const Scenario&);
 
-// `known`: the static step of a plan of the space that fits, as an upper bound. Results do not depend on the
-// number of threads. The Watch is asked between rounds and inside a frame's search, there from the Executor's
+// What is known of uniform plans that fit: static steps.
+struct KnownSteps {
+  std::optional<Tick> best;       // of one that is an answer: an upper bound
+  std::span<const Tick> uniform;  // in the order of uniform_plans(), 0 if it does not fit; none if not known.
+                                  // Frames are looked at in their order.
+};
+
+// Results do not depend on the number of threads. The Watch is asked between rounds and inside a frame's search, there from the Executor's
 // threads; what is bounded by then bounds the answer.
-Layered search_layers(const Scenario&, const Calibration&, const Topology&, std::optional<Tick> known,
-                      Executor&, Watch&);
+Layered search_layers(const Scenario&, const Calibration&, const Topology&, const KnownSteps&, Executor&,
+                      Watch&);
 
 }  // namespace orrery

@@ -229,11 +229,14 @@ void ExhaustiveSearch::certify() {
 void ExhaustiveSearch::choose_layers() {
   if (!has_layers_to_choose(s_) || s_.objective.minimize == Metric::memory) return;
   Evaluator& evaluator = evaluators_.front();
-  std::optional<Tick> known;  // the least static step of the answers
+  std::vector<Tick> steps(plans_.size());
+  for (const std::size_t i : fitting_)
+    if (!candidates_[i].rejected) steps[i] = candidates_[i].bound;
+  KnownSteps known{{}, steps};
   for (const Found& f : result_.best) {
     evaluator.compile(problem(), f.plan);
     const Tick step = evaluator.bound();
-    if (!known || step < *known) known = step;
+    if (!known.best || step < *known.best) known.best = step;
   }
   const Layered found = search_layers(s_, calibration_, topology_, known, executor_, watch_);
   result_.complete = found.complete;

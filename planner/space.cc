@@ -19,21 +19,34 @@ Values divisors(std::int64_t n, std::int64_t at_most) {
   return out;
 }
 
-Values powers_of_two_in(std::int64_t n) {
-  Values out;
-  for (std::int64_t d = 1; n > 0 && n % d == 0; d *= 2) out.push_back(d);
+// Of a replica that has `share` sequences a step.
+Values micro_batches(std::int64_t share) {
+  constexpr std::int64_t small = 8;
+  Values out = divisors(share, small);
+  for (std::int64_t d = 2 * small; share > 0 && share % d == 0; d *= 2) out.push_back(d);
   return out.empty() ? Values{1} : out;
 }
+
+// Whether embedding and head, each in the place of a layer, make the cut even.
+bool is_even_with_ends(std::int64_t depth, std::int64_t chunks) { return chunks > 2 && (depth + 2) % chunks == 0; }
 
 // Of a rank with `pp` stages.
 Values virtual_stages(std::int64_t depth, std::int64_t pp) {
   if (pp == 1) return {1};
   Values out{1};
-  for (std::int64_t v = 2; v * pp <= depth; ++v)
-    if (depth % (v * pp) == 0) out.push_back(v);
+  for (std::int64_t v = 2; v * pp <= depth + 2; ++v)
+    if (depth % (v * pp) == 0 || is_even_with_ends(depth, v * pp)) out.push_back(v);
   if (out.size() == 1)
     for (const std::int64_t v : {2, 4})
       if (v * pp <= depth) out.push_back(v);
+  return out;
+}
+
+// Ring attention pays once a rank has long parts of a sequence: degrees that leave it `shortest` tokens.
+Values context_degrees(std::int64_t sequence, std::int64_t ranks) {
+  constexpr std::int64_t shortest = 4096;
+  Values out{1};
+  for (std::int64_t d = 2; ranks % d == 0 && sequence % (2 * d) == 0 && sequence / d >= shortest; d *= 2) out.push_back(d);
   return out;
 }
 
@@ -53,7 +66,7 @@ class Space {
   std::vector<Plan> all() {
     const std::int64_t ranks = s_.cluster.ranks();
     for (const std::int64_t tp : or_else(s_.search.tp, divisors(s_.cluster.groups.front().node.gpus, ranks)))
-      for (const std::int64_t cp : or_else(s_.search.cp, {1}))
+      for (const std::int64_t cp : or_else(s_.search.cp, context_degrees(s_.training.sequence, ranks / std::max<std::int64_t>(tp, 1))))
         for (const std::int64_t pp : or_else(s_.search.pp, divisors(ranks / std::max<std::int64_t>(tp * cp, 1), s_.model.depth())))
           degrees(tp, cp, pp, std::max<std::int64_t>(ranks / (tp * cp * pp), 1));
     return std::move(out_);
@@ -79,7 +92,7 @@ class Space {
   }
 
   void batches(Plan plan) {
-    for (const std::int64_t size : or_else(s_.search.micro_batch, powers_of_two_in(s_.training.global_batch / plan.dp))) {
+    for (const std::int64_t size : or_else(s_.search.micro_batch, micro_batches(s_.training.global_batch / plan.dp))) {
       plan.micro_batch = size;
       for (const bool sequence_parallel : or_else(s_.search.sequence_parallel, {plan.tp > 1})) {
         plan.sequence_parallel = sequence_parallel;
@@ -93,8 +106,19 @@ class Space {
       for (const Recompute recompute : recomputes(plan)) {
         plan.layers.front().zero = zero;
         plan.layers.front().recompute = recompute;
-        out_.push_back(plan);
+        cuts(plan);
       }
+  }
+
+  void cuts(Plan plan) {
+    const std::int64_t depth = s_.model.depth(), chunks = std::int64_t{plan.pp} * plan.virtual_stages;
+    const bool with_ends = is_even_with_ends(depth, chunks);
+    if (depth % chunks == 0 || !with_ends) out_.push_back(plan);
+    if (!with_ends) return;
+    plan.stage_layers.assign(static_cast<std::size_t>(chunks), static_cast<int>((depth + 2) / chunks));
+    --plan.stage_layers.front();
+    --plan.stage_layers.back();
+    out_.push_back(std::move(plan));
   }
 
   // Without data parallelism there is nothing to shard.

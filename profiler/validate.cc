@@ -8,21 +8,26 @@
 #include "sim/scenario.h"
 
 namespace orrery {
-namespace {
 
-// The distinct calibrations of the runs, read once.
-std::map<std::string, Calibration> read_calibrations(const std::vector<MappedRun>& mapped,
-                                                     const ValidationInputs& in) {
-  std::map<std::string, Calibration> out;
-  for (const MappedRun& m : mapped) {
-    if (!m.scenario || out.count(m.scenario->calibration) != 0) continue;
-    const std::string path = in.library.locate(Library::Kind::calibration, m.scenario->calibration, {});
-    out.emplace(m.scenario->calibration, read_calibration(in.files, path));
+MappedRuns map_runs(std::span<const MeasuredRun> runs, const ValidationInputs& in) {
+  std::map<std::string, Cluster, std::less<>> clusters;
+  const auto cluster = [&](std::string_view name) {
+    const auto at = clusters.find(name);
+    return at != clusters.end() ? at->second
+                                : clusters.emplace(name, find_cluster(in.library, name)).first->second;
+  };
+  MappedRuns out;
+  for (const MeasuredRun& run : runs) {
+    out.runs.push_back(map_run(run, in.stacks, cluster));
+    if (!out.runs.back().scenario) continue;
+    RunScenario& s = *out.runs.back().scenario;
+    if (!in.calibration.empty()) s.calibration = in.calibration;
+    if (out.calibrations.count(s.calibration) != 0) continue;
+    const std::string path = in.library.locate(Library::Kind::calibration, s.calibration, {});
+    out.calibrations.emplace(s.calibration, read_calibration(in.files, path));
   }
   return out;
 }
-
-}  // namespace
 
 Predicted predict(const RunScenario& s, const Calibration& calibration, Evaluator& evaluator) {
   const Topology topology(s.cluster);
@@ -36,34 +41,21 @@ Predicted predict(const RunScenario& s, const Calibration& calibration, Evaluato
 
 std::vector<ValidatedRun> validate(std::span<const MeasuredRun> runs, const ValidationInputs& in,
                                    Executor& executor, Watch& watch) {
-  std::map<std::string, Cluster, std::less<>> clusters;
-  const auto cluster = [&](std::string_view name) {
-    const auto at = clusters.find(name);
-    return at != clusters.end() ? at->second
-                                : clusters.emplace(name, find_cluster(in.library, name)).first->second;
-  };
-  std::vector<MappedRun> mapped;
-  for (const MeasuredRun& run : runs) {
-    mapped.push_back(map_run(run, in.stacks, cluster));
-    if (mapped.back().scenario && !in.calibration.empty())
-      mapped.back().scenario->calibration = in.calibration;
-  }
-  const std::map<std::string, Calibration> calibrations = read_calibrations(mapped, in);
-
+  const MappedRuns mapped = map_runs(runs, in);
   std::vector<ValidatedRun> out(runs.size());
   std::vector<Evaluator> evaluators(executor.workers());
   std::vector<std::size_t> done(executor.workers());
   executor.run(runs.size(), [&](std::size_t i, std::size_t worker) {
     ValidatedRun& v = out[i];
     v.run = runs[i];
-    v.reason = mapped[i].reason;
-    if (!mapped[i].scenario || watch.stop()) return;
-    const RunScenario& s = *mapped[i].scenario;
+    v.reason = mapped.runs[i].reason;
+    if (!mapped.runs[i].scenario || watch.stop()) return;
+    const RunScenario& s = *mapped.runs[i].scenario;
     v.stack = s.stack;
     v.calibration = s.calibration;
     v.plan = summary(s.plan);
     try {
-      const Predicted p = predict(s, calibrations.at(s.calibration), evaluators[worker]);
+      const Predicted p = predict(s, mapped.calibrations.at(s.calibration), evaluators[worker]);
       v.predicted_s = p.step_s;
       v.predicted_mem_gib = static_cast<double>(p.memory.v) / (std::int64_t{1} << 30);
       v.supported = true;

@@ -37,8 +37,16 @@ struct ValidationInputs {
   std::string calibration;  // a preset or path for all runs instead of their stack's; empty: the stack's
 };
 
+// Each run as the simulator takes it, or why it can't be, and the calibrations of those that can. Ends in
+// fail() only on inputs of ours: a stack's cluster or calibration.
+struct MappedRuns {
+  std::vector<MappedRun> runs;
+  std::map<std::string, Calibration> calibrations;  // by RunScenario::calibration
+};
+MappedRuns map_runs(std::span<const MeasuredRun>, const ValidationInputs&);
+
 // In the order of `runs`; the same for any number of workers. A run that can't be compiled or priced is not
-// supported, with the reason. Ends in fail() only on inputs of ours: a stack's cluster or calibration.
+// supported, with the reason. Fails as map_runs() does.
 std::vector<ValidatedRun> validate(std::span<const MeasuredRun> runs, const ValidationInputs&, Executor&,
                                    Watch&);
 

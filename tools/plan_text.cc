@@ -107,8 +107,10 @@ Json layered_json(const LayeredCertificate& c) {
 Table plan_table(const SearchResult& r) {
   const bool run = !r.best.empty() && r.best.front().report.cost.tokens > 0;
   const bool priced = run && r.best.front().report.cost.total.v > 0;
-  std::vector<std::string> titles{">#", ">MBS", ">TP", ">PP", ">CP", ">VP", ">DP", "ZeRO", "recompute", "schedule",
-                                  ">step", ">tok/s/GPU", ">TFLOP/s/GPU", ">MFU", ">bubble", ">GiB peak"};
+  const bool uneven = std::any_of(r.best.begin(), r.best.end(), [](const Found& f) { return cut_text(f.plan) != "even"; });
+  std::vector<std::string> titles{">#", ">MBS", ">TP", ">PP", ">CP", ">VP", ">DP", "ZeRO", "recompute", "schedule"};
+  if (uneven) titles.push_back("cut");
+  titles.insert(titles.end(), {">step", ">tok/s/GPU", ">TFLOP/s/GPU", ">MFU", ">bubble", ">GiB peak"});
   if (run) titles.push_back(">days");
   if (priced) titles.push_back(">cost");
   Table table(titles);
@@ -121,9 +123,11 @@ Table plan_table(const SearchResult& r) {
         std::to_string(i + 1), std::to_string(p.micro_batch), std::to_string(p.tp), std::to_string(p.pp),
         std::to_string(p.cp), std::to_string(p.virtual_stages), std::to_string(p.dp),
         std::to_string(static_cast<int>(s.zero)), std::string(recompute_words[static_cast<std::size_t>(s.recompute)]),
-        std::string(schedule_words[static_cast<std::size_t>(p.schedule)]), seconds(x.step),
+        std::string(schedule_words[static_cast<std::size_t>(p.schedule)])};
+    if (uneven) row.push_back(cut_text(p));
+    row.insert(row.end(), {seconds(x.step),
         text_count(x.tokens_per_second_per_gpu()), fixed(e.per_gpu.v / 1e12, 0), fixed(100 * e.of_peak, 1) + " %",
-        fixed(100 * x.bubble_fraction, 1) + " %", gib(x.stages[x.fullest()].memory.peak)};
+        fixed(100 * x.bubble_fraction, 1) + " %", gib(x.stages[x.fullest()].memory.peak)});
     if (run) row.push_back(fixed(x.cost.duration.v / 86400, 1));
     if (priced) row.push_back("$" + text_count(x.cost.total.v));
     table.row(std::move(row));

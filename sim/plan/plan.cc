@@ -36,12 +36,27 @@ std::string zero_word(const Plan& plan) {
 
 }  // namespace
 
+std::string cut_text(const Plan& plan) {
+  constexpr int most_runs = 4;
+  std::string out;
+  int runs = 0;
+  for (std::size_t i = 0, end = 0; i < plan.stage_layers.size(); i = end) {
+    while (end < plan.stage_layers.size() && plan.stage_layers[end] == plan.stage_layers[i]) ++end;
+    if (++runs > most_runs) return "uneven";
+    if (runs > 1) out += ',';
+    if (end - i > 1) out += std::to_string(end - i) + "*";
+    out += std::to_string(plan.stage_layers[i]);
+  }
+  return runs < 2 ? "even" : out;
+}
+
 std::string summary(const Plan& plan) {
   std::string out = "tp" + std::to_string(plan.tp);
   if (plan.sequence_parallel) out += "sp";
   if (plan.cp > 1) out += " cp" + std::to_string(plan.cp);
   out += " pp" + std::to_string(plan.pp);
   if (plan.virtual_stages > 1) out += "x" + std::to_string(plan.virtual_stages);
+  if (const std::string cut = cut_text(plan); cut != "even") out += " cut " + cut;
   out += " dp" + std::to_string(plan.dp) + " mbs" + std::to_string(plan.micro_batch);
   if (plan.pp > 1) {
     out += plan.schedule == Schedule::gpipe         ? " gpipe"

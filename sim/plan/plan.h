@@ -79,6 +79,8 @@ struct Plan {
 std::int64_t micro_batches(const Training&, const Plan&);
 // Layers of each virtual stage, with the default of Plan::stage_layers filled in.
 std::vector<int> stage_layers(const Model&, const Plan&);
+// "even", or the layers of its virtual stages as runs: "1,62*2,1"; "uneven" where these are many.
+std::string cut_text(const Plan&);
 // "tp8 pp4x2 dp16 mbs1 1f1b zero1 selective"
 std::string summary(const Plan&);
 

@@ -1,5 +1,6 @@
 // The search over a strategy for each layer, on the two problems that docs/planner.md reports. Processor time
-// is what to compare; a counter says how far the answer is proven.
+// is what to compare; a counter says how far the answer is proven. The space is narrower than a scenario's own:
+// no context parallelism, micro-batches of powers of two.
 #include <benchmark/benchmark.h>
 
 #include <ctime>
@@ -53,6 +54,8 @@ void plans(benchmark::State& state) {
   s.training.sequence = of.sequence;
   s.training.global_batch = state.range(1);
   for (std::int64_t v = 1; v <= state.range(2); ++v) s.search.virtual_stages.push_back(v);
+  s.search.cp = {1};
+  for (std::int64_t size = 1; size <= state.range(1); size *= 2) s.search.micro_batch.push_back(size);
   const Calibration calibration = read_calibration(files, find_calibration(library, of.calibration));
   const Topology topology(s.cluster);
   Alone executor;

@@ -48,6 +48,20 @@ TEST(Plan, OneStrategyIsForAllLayers) {
   EXPECT_EQ(p.strategy(2).zero, Zero::full);
 }
 
+TEST(Plan, ItsCutIsWrittenAsRunsOfEqualStages) {
+  Plan p;
+  for (const std::vector<int>& even : {std::vector<int>{}, {12}, {3, 3, 3}}) {
+    p.stage_layers = even;
+    EXPECT_EQ(cut_text(p), "even");
+  }
+  p.stage_layers = {7, 8, 8, 8, 7};
+  p.pp = 5;
+  EXPECT_EQ(cut_text(p), "7,3*8,7");
+  EXPECT_EQ(summary(p), "tp1 pp5 cut 7,3*8,7 dp1 mbs1 1f1b");
+  p.stage_layers = {1, 2, 3, 4, 5};
+  EXPECT_EQ(cut_text(p), "uneven");
+}
+
 TEST(Plan, Summaries) {
   EXPECT_EQ(summary(plan({})), "tp1 pp1 dp1 mbs1");
   EXPECT_EQ(summary(plan({.tp = 8, .pp = 4, .dp = 16}, Zero::optimizer, Recompute::selective)),

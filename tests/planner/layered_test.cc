@@ -32,7 +32,7 @@ Layered found(const Scenario& s, std::optional<Tick> known = {}) {
   const Topology topology(s.cluster);
   ForwardExecutor executor;
   CountingWatch watch;
-  return search_layers(s, calibration, topology, known, executor, watch);
+  return search_layers(s, calibration, topology, {known, {}}, executor, watch);
 }
 
 // Every cut and every word of four layers, under every frame of the uniform plans.

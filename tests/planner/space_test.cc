@@ -32,6 +32,41 @@ TEST(Space, HasEveryPlanOnce) {
     ASSERT_EQ(std::count(plans.begin(), plans.end(), plans[i]), 1) << summary(plans[i]);
 }
 
+// Embedding and head in the place of a layer each, as Llama 3.1 405B is cut (126 layers on 16 stages of 8).
+TEST(Space, CutsEvenlyWithBothEndsWhereLayersAloneDoNot) {
+  Scenario s = small_scenario();  // of 6 layers
+  std::set<std::pair<int, std::string>> cuts;
+  for (const Plan& p : uniform_plans(s)) cuts.emplace(p.pp * p.virtual_stages, cut_text(p));
+  const std::set<std::pair<int, std::string>> expected{
+      {1, "even"}, {2, "even"}, {4, "1,2*2,1"}, {6, "even"}, {8, "0,6*1,0"}};
+  EXPECT_EQ(cuts, expected);
+  s.search.virtual_stages = {1};
+  s.search.pp = {5};  // of no use to either: the even cut, the first stages the longer
+  s.cluster.groups.front().nodes = 5;
+  for (const Plan& p : uniform_plans(s)) EXPECT_EQ(cut_text(p), "even");
+}
+
+TEST(Space, CutsSequencesThatLeaveEveryRankLongParts) {
+  Scenario s = small_scenario();
+  const auto degrees = [&] { return values<int>(s, [](const Plan& p) { return p.cp; }); };
+  s.training.sequence = 8190;
+  EXPECT_EQ(degrees(), std::set{1});
+  s.training.sequence = 8192;
+  EXPECT_EQ(degrees(), (std::set{1, 2}));
+  s.training.sequence = 32768 + 8;
+  EXPECT_EQ(degrees(), (std::set{1, 2, 4}));
+  s.search.cp = {16};
+  EXPECT_EQ(degrees(), std::set{16});
+}
+
+TEST(Space, TriesMicroBatchesThatDivideAReplicasShare) {
+  Scenario s = small_scenario();
+  s.training.global_batch = 96;
+  s.search.dp = {2};
+  EXPECT_EQ(values<std::int64_t>(s, [](const Plan& p) { return p.micro_batch; }),
+            (std::set<std::int64_t>{1, 2, 3, 4, 6, 8, 16}));
+}
+
 TEST(Space, LeavesOutPlansThatAreOthersByAnotherName) {
   for (const Plan& p : uniform_plans(small_scenario())) {
     EXPECT_TRUE(p.dp > 1 || p.layers.front().zero == Zero::none);
@@ -66,7 +101,7 @@ TEST(Space, TakesOtherOptionsFromTheScenariosPlan) {
   for (const Plan& p : uniform_plans(s)) {
     EXPECT_EQ(p.bucket_parameters, 7);
     EXPECT_EQ(p.attention, AttentionKernel::unfused);
-    EXPECT_TRUE(p.stage_layers.empty());
+    EXPECT_NE(p.stage_layers, (std::vector{1, 5}));
   }
   EXPECT_EQ(values<Recompute>(s, [](const Plan& p) { return p.layers.front().recompute; }).size(), 3u);
 }

@@ -1,6 +1,7 @@
 // What --json writes is what the published schemas say.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <sstream>
 #include <utility>
 
@@ -28,6 +29,20 @@ TEST(Outputs, FollowTheirSchemas) {
     expect_accepted("result", best.find("result")->dump());
   }
   expect_accepted("result", scratch.run("orrery simulate scenarios/llama3-8b-8xh100.json --json -").out);
+}
+
+TEST(Outputs, OfPublishedPlansFollowTheirSchema) {
+  const Scratch scratch("published");
+  // The runs on one device: one that is compared, and one that is not supported.
+  Json document = parse_json(read_text(scratch.path() + "/scenarios/measured/megatron-2020.json"), "runs");
+  Json some = Json::array();
+  for (const Json& run : document.find("runs")->items())
+    if (run.find("hw")->find("n_gpus")->integer() == 1) some.push(run);
+  ASSERT_EQ(some.items().size(), 2u);
+  std::ofstream(scratch.path() + "/some.json") << document.set("runs", std::move(some)).dump();
+  const std::string text = scratch.run("orrery plan --published some.json --json -").out;
+  expect_accepted("published", text);
+  EXPECT_FALSE(JsonSchema("published").accepts_text(parse_json(text, "answer").set("speed", 1).dump()));
 }
 
 TEST(Outputs, OfValidationProgramsAndComparisonsFollowTheirSchemas) {

@@ -2,6 +2,7 @@
 #include "planner/search.h"
 #include "sim/plan/read.h"
 #include "tools/commands/plan_galvatron.h"
+#include "tools/commands/plan_published.h"
 #include "tools/errors.h"
 #include "tools/plan_text.h"
 #include "tools/question.h"
@@ -24,18 +25,20 @@ class PlanCommand : public Command {
     out.push_back({"--budget", "SECONDS", "stop after this long with the best so far", &budget_});
     out.push_back({"--rejected", "N", "rejected plans to show (default 5); --json has all", &rejected_});
     out.push_back({"--save", "FILE", "write the best plan as a plan file", &save_});
+    for (Flag& flag : published_.flags()) out.push_back(std::move(flag));
     for (Flag& flag : galvatron_.flags()) out.push_back(std::move(flag));
     return out;
   }
 
   int run(Session& session) override {
-    if (galvatron_.asked()) return galvatron_.run(session, flags());
-    Question q = question_.read(session);
-    if (top_ < 0 || top_ > 1000) throw UsageError("--top takes 1 to 1000, not " + std::to_string(top_));
-    if (rejected_ < 0) throw UsageError("--rejected takes 0 or more, not " + std::to_string(rejected_));
     if (!(budget_ >= 0)) throw UsageError("--budget takes seconds");
     if (!layers_.empty() && layers_ != "alike" && layers_ != "each")
       throw UsageError("--layers takes alike or each, not \"" + layers_ + "\"");
+    if (galvatron_.asked()) return galvatron_.run(session, flags());
+    if (published_.asked()) return published_.run(session, flags());
+    Question q = question_.read(session);
+    if (top_ < 0 || top_ > 1000) throw UsageError("--top takes 1 to 1000, not " + std::to_string(top_));
+    if (rejected_ < 0) throw UsageError("--rejected takes 0 or more, not " + std::to_string(rejected_));
     if (!layers_.empty()) q.scenario.search.each_layer = layers_ == "each";
     if (top_ > 0) q.scenario.search.top = top_;
     session.watch().set_budget(budget_ > 0 ? budget_ : q.scenario.search.budget.v);
@@ -58,6 +61,7 @@ class PlanCommand : public Command {
   }
 
   QuestionFlags question_;
+  PublishedRuns published_;
   GalvatronPlan galvatron_;
   int top_ = 0, rejected_ = 5;
   double budget_ = 0;

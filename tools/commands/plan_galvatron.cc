@@ -1,56 +1,21 @@
 #include "tools/commands/plan_galvatron.h"
 
-#include <algorithm>
-
 #include "planner/galvatron/strategy_file.h"
 #include "sim/base/units.h"
 #include "tools/errors.h"
 #include "tools/galvatron_text.h"
+#include "tools/given_flags.h"
 
 namespace orrery {
 namespace {
 
 const std::vector<std::string> models{"galvatron"}, cut_words{"even", "any"};
 
-bool given(const Flag& flag) {
-  return std::visit(
-      [](const auto* value) {
-        if constexpr (requires { value->empty(); })
-          return !value->empty();
-        else
-          return *value != std::decay_t<decltype(*value)>{};
-      },
-      flag.into);
-}
-
-// What the line says by the flags that all of `orrery plan` shares.
-class Shared {
- public:
-  explicit Shared(std::span<const Flag> flags) : flags_(flags) {}
-
-  void refuse_others() const {
-    constexpr std::string_view known[] = {
-        "--cost-model",    "--profiles", "--memory",  "--gpus-per-node", "--layer-count",  "--cuts",
-        "--whole-batches", "--model",    "--nodes",   "--seq-len",       "--global-batch", "--plan",
-        "--save",          "--budget",   "--rejected"};  // which always has a value
-    for (const Flag& f : flags_)
-      if (given(f) && std::find(std::begin(known), std::end(known), f.name) == std::end(known))
-        throw UsageError(f.name + " doesn't go with --cost-model galvatron, whose question is its profiles");
-  }
-  template <class T>
-  const T& value(std::string_view name) const {
-    return *std::get<T*>(flag(name).into);
-  }
-
- private:
-  const Flag& flag(std::string_view name) const {
-    const auto found =
-        std::find_if(flags_.begin(), flags_.end(), [&](const Flag& f) { return f.name == name; });
-    ORRERY_CHECK(found != flags_.end());
-    return *found;
-  }
-  std::span<const Flag> flags_;
-};
+// --rejected always has a value.
+constexpr std::string_view known_flags[] = {
+    "--cost-model",    "--profiles", "--memory",  "--gpus-per-node", "--layer-count",  "--cuts",
+    "--whole-batches", "--model",    "--nodes",   "--seq-len",       "--global-batch", "--plan",
+    "--save",          "--budget",   "--rejected"};
 
 std::int64_t megabytes(const std::string& memory) {
   const auto bytes = memory.empty() ? std::nullopt : parse_bytes(memory);
@@ -97,12 +62,10 @@ bool GalvatronPlan::asked() const {
 }
 
 int GalvatronPlan::run(Session& session, std::span<const Flag> shared) const {
-  const Shared line(shared);
-  line.refuse_others();
+  const GivenFlags line(shared);
+  line.refuse_others(known_flags, "--cost-model galvatron, whose question is its profiles");
   if (!session.globals().csv.empty() || !session.globals().markdown.empty())
     throw UsageError("--cost-model galvatron writes --json, not --csv or --md");
-  const double budget = line.value<double>("--budget");
-  if (!(budget >= 0)) throw UsageError("--budget takes seconds");
   if (profiles_.empty()) throw UsageError("--profiles is missing: folders of Galvatron's profile files");
   GalvatronAnswer answer{
       find_profile(session, {profiles_, at_most_a_million("--nodes", line.value<std::int64_t>("--nodes")),
@@ -125,7 +88,7 @@ int GalvatronPlan::run(Session& session, std::span<const Flag> shared) const {
     const galvatron::Plan plan = galvatron::read_strategy(document, file, model, answer.batch);
     answer.given.emplace(plan, galvatron::price(model, plan));
   }
-  session.watch().set_budget(budget);
+  session.watch().set_budget(line.value<double>("--budget"));
   answer.result = galvatron::search(model, answer.batch, answer.options, session.watch());
   session.print(galvatron_text(answer));
   if (!session.globals().json.empty()) session.write_json(galvatron_json(answer));
