@@ -88,6 +88,21 @@ Json rejected_json(const Rejected& x) {
   return out;
 }
 
+double times_as_fast(const SearchResult& r, const Found& other) {
+  return static_cast<double>(other.report.step.v) / static_cast<double>(r.best.front().report.step.v);
+}
+
+Json by_hand_json(const SearchResult& r, const std::vector<ByHand>& by_hand) {
+  Json out = Json::array();
+  for (const ByHand& x : by_hand) {
+    Json entry = Json::object({{"name", x.name}, {"plan", Json()}, {"step_s", Json()}, {"times", Json()}});
+    if (x.best) entry.set("plan", write_plan(x.best->plan)).set("step_s", to_seconds(x.best->report.step).v);
+    if (x.best && !r.best.empty()) entry.set("times", times_as_fast(r, *x.best));
+    out.push(std::move(entry));
+  }
+  return out;
+}
+
 Json certificate_json(const Certificate& c) {
   return Json::object({{"plans", c.plans}, {"evaluated", c.evaluated}, {"illegal", c.illegal},
                        {"unsupported", c.unsupported}, {"memory", c.memory}, {"slow", c.slow},
@@ -145,7 +160,20 @@ std::string search_text(const Scenario& s, const SearchResult& r, std::size_t sh
   return out + rejected_lines(r, show);
 }
 
-Json search_json(const Scenario& s, const SearchResult& r, const Origin& origin) {
+std::string by_hand_text(const SearchResult& r, const std::vector<ByHand>& by_hand) {
+  Table table({"plans by hand", ">step", ">best is", "plan"});
+  for (const ByHand& x : by_hand) {
+    if (!x.best) {
+      table.row({std::string(x.name), "", "", "none fits"});
+      continue;
+    }
+    const std::string times = r.best.empty() ? "" : fixed(times_as_fast(r, *x.best), 2) + " x";
+    table.row({std::string(x.name), seconds(x.best->report.step), times, summary(x.best->plan)});
+  }
+  return "\n" + table.text() + "\n";
+}
+
+Json search_json(const Scenario& s, const SearchResult& r, const std::vector<ByHand>& by_hand, const Origin& origin) {
   Json out = Json::object({{"schema", "orrery.search/1"}, {"version", origin.version}, {"scenario", s.name}});
   Json certificate = certificate_json(r.certificate);
   if (r.certificate.layered) certificate.set("layered", layered_json(*r.certificate.layered));
@@ -155,7 +183,9 @@ Json search_json(const Scenario& s, const SearchResult& r, const Origin& origin)
   for (const Found& f : r.best)
     best.push(Json::object({{"summary", summary(f.plan)}, {"plan", write_plan(f.plan)}, {"result", to_json(f.report)}}));
   for (const Rejected& x : r.rejected) rejected.push(rejected_json(x));
-  return out.set("best", std::move(best)).set("rejected", std::move(rejected));
+  out.set("best", std::move(best)).set("rejected", std::move(rejected));
+  if (!by_hand.empty()) out.set("by_hand", by_hand_json(r, by_hand));
+  return out;
 }
 
 }  // namespace orrery

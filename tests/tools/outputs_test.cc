@@ -20,10 +20,11 @@ void expect_accepted(const char* kind, const std::string& text) {
 TEST(Outputs, FollowTheirSchemas) {
   const Scratch scratch("outputs");
   const std::string text =
-      scratch.run("orrery plan scenarios/llama3-8b-8xh100.json --top 2 --json -").out;
+      scratch.run("orrery plan scenarios/llama3-8b-8xh100.json --top 2 --by-hand --json -").out;
   expect_accepted("search", text);
   const Json search = parse_json(text, "search");
   ASSERT_EQ(search.find("best")->items().size(), 2u);
+  ASSERT_EQ(search.find("by_hand")->items().size(), 6u);
   for (const Json& best : search.find("best")->items()) {
     expect_accepted("plan", best.find("plan")->dump());
     expect_accepted("result", best.find("result")->dump());

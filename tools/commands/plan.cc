@@ -25,6 +25,7 @@ class PlanCommand : public Command {
     out.push_back({"--budget", "SECONDS", "stop after this long with the best so far", &budget_});
     out.push_back({"--rejected", "N", "rejected plans to show (default 5); --json has all", &rejected_});
     out.push_back({"--save", "FILE", "write the best plan as a plan file", &save_});
+    out.push_back({"--by-hand", "", "also the best of each kind of plan that one would make by hand", &by_hand_});
     for (Flag& flag : published_.flags()) out.push_back(std::move(flag));
     for (Flag& flag : galvatron_.flags()) out.push_back(std::move(flag));
     return out;
@@ -43,10 +44,13 @@ class PlanCommand : public Command {
     if (top_ > 0) q.scenario.search.top = top_;
     session.watch().set_budget(budget_ > 0 ? budget_ : q.scenario.search.budget.v);
     const SearchResult result = search(q.scenario, q.calibration, q.origin, session.executor(), session.watch());
+    const std::vector<ByHand> by_hand =
+        by_hand_ ? plans_by_hand(q.scenario, q.calibration, q.origin, session.executor(), session.watch()) : std::vector<ByHand>{};
     const Globals& to = session.globals();
     session.print(search_text(q.scenario, result, static_cast<std::size_t>(rejected_)));
+    if (by_hand_) session.print(by_hand_text(result, by_hand));
     session.print(next(result));
-    if (!to.json.empty()) session.write_json(search_json(q.scenario, result, q.origin));
+    if (!to.json.empty()) session.write_json(search_json(q.scenario, result, by_hand, q.origin));
     if (!to.csv.empty()) session.write(to.csv, plan_table(result).csv());
     if (!to.markdown.empty()) session.write(to.markdown, plan_table(result).markdown());
     if (!save_.empty() && !result.best.empty()) write_file(save_, write_plan(result.best.front().plan).dump() + "\n");
@@ -65,6 +69,7 @@ class PlanCommand : public Command {
   GalvatronPlan galvatron_;
   int top_ = 0, rejected_ = 5;
   double budget_ = 0;
+  bool by_hand_ = false;
   std::string save_, layers_;
 };
 
