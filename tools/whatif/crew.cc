@@ -1,5 +1,6 @@
 #include "tools/whatif/crew.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -20,7 +21,22 @@ comm::Signature signature(std::size_t bytes, std::uint32_t sequence) {
   return {bytes, 0, sequence, Kind::send, DType::uint8, comm::Apply::copy};
 }
 
-void pause() { std::this_thread::sleep_for(std::chrono::microseconds(200)); }
+// Between two looks at the channel: longer each time in vain, for looks cost time of a core that works on pieces.
+class Patience {
+ public:
+  void after(bool progress) {
+    if (progress) {
+      pause_ = shortest;
+      return;
+    }
+    std::this_thread::sleep_for(pause_);
+    pause_ = std::min(2 * pause_, longest);
+  }
+
+ private:
+  static constexpr std::chrono::microseconds shortest{100}, longest{3000};
+  std::chrono::microseconds pause_ = shortest;
+};
 
 }  // namespace
 
@@ -96,8 +112,8 @@ void Crew::fail(const std::string& why) const {
 }
 
 void Crew::await(const comm::Request& request) {
-  while (!request.done()) {
-    if (!channel_->progress()) pause();
+  for (Patience patience; !request.done();) {
+    patience.after(channel_->progress());
     end_if_failed();
   }
 }
@@ -142,8 +158,8 @@ void Crew::receive_all(std::size_t pieces, const Take& take) {
     ++open;
     listen(r);
   }
-  while (open > 0) {
-    if (!channel_->progress()) pause();
+  for (Patience patience; open > 0;) {
+    patience.after(channel_->progress());
     end_if_failed();
     for (std::uint32_t r = 1; r < size(); ++r) {
       Peer& peer = peers[r];
