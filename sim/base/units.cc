@@ -56,6 +56,12 @@ std::string digits(double v) {
   return {out, std::to_chars(out, out + sizeof out, v).ptr};
 }
 
+// At most: as many as every double holds.
+std::string fifteen_digits(double v) {
+  char out[32];
+  return {out, std::to_chars(out, out + sizeof out, v, std::chars_format::general, 15).ptr};
+}
+
 // In fixed notation with three significant digits; requires 0 <= v < 10000.
 std::string three_digits(double v) {
   const int precision = v < 9.995 ? 2 : v < 99.95 ? 1 : 0;
@@ -79,8 +85,11 @@ std::string exactly(double v, std::span<const Unit> units, std::string_view base
   for (std::size_t i = units.size(); i-- > 0;) {
     const double value = v * units[i].down / units[i].up;
     if (value < 1) continue;
-    std::string out = digits(value) + " " + std::string(units[i].name);
-    if (const auto back = parse_back(out); back && back->v == v && out.size() < 24) return out;
+    // Scaling rounds: what a person wrote (118.5 MB/s) is among the doubles beside, with fewer digits.
+    for (const std::string& number : {fifteen_digits(value), digits(value)}) {
+      std::string out = number + " " + std::string(units[i].name);
+      if (const auto back = parse_back(out); back && back->v == v && out.size() < 24) return out;
+    }
   }
   return digits(v) + " " + std::string(base);
 }

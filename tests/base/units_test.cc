@@ -77,6 +77,12 @@ TEST(Units, ExactTextsReadBackToTheSameValue) {
   EXPECT_EQ(exact(Bytes{80000000000}), "80 GB");
   EXPECT_EQ(exact(Bytes{7}), "7 B");
   EXPECT_EQ(exact(BytesPerSecond{50e9}), "50 GB/s");
+  // Of all rates with a few digits, none grows more of them.
+  for (int tenths = 10; tenths < 10'000; ++tenths) {
+    const std::string written = std::to_string(tenths / 10) + (tenths % 10 != 0 ? "." + std::to_string(tenths % 10) : "");
+    ASSERT_EQ(exact(*parse_bandwidth(written + " MB/s")), written + " MB/s");
+    ASSERT_EQ(exact(*parse_duration(written + " us")), written + " us");
+  }
   EXPECT_EQ(exact(FlopsPerSecond{312e12}), "312 TFLOP/s");
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> exponent(-40, 40);
