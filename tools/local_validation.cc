@@ -85,13 +85,13 @@ void run_plan(const Problem& problem, const LocalOptions& options, Case& c) {
   LaunchOptions launch = launch_options(evaluator.program(), static_cast<std::uint32_t>(c.plan.ranks()));
   if (!options.plug_in.empty()) use_plug_in(launch);
   run_ranks(launch, [&](comm::Connection& k) {
-    if (options.plug_in.empty()) {
-      CpuRank rank(k);
-      measure(setup, evaluator.program(), rank.backend, rank.world, results.values());
-    } else {
-      PlugInRank rank(k, options.plug_in);
-      measure(setup, evaluator.program(), *rank.backend, rank.world, results.values());
-    }
+    const auto measure_on = [&](Backend& backend, World& world) {
+      measure(setup, evaluator.program(), backend, world, results.values());
+    };
+    if (options.plug_in.empty())
+      CpuRank(k).play(measure_on);
+    else
+      PlugInRank(k, options.plug_in).play(measure_on);
   });
   c.seconds.insert(c.seconds.end(), results.values().begin(), results.values().end());
   c.summarize();

@@ -1,6 +1,7 @@
 // One rank on the CPU backend, or on one of a plug-in, over a connection to the others: what it has for
-// itself, in the order in which it must go.
+// itself, in the order in which it must go. play() gives its backend and world to what it is to do.
 #pragma once
+#include <exception>
 #include <memory>
 
 #include "runtime/comm/connection.h"
@@ -19,6 +20,11 @@ struct CpuRank {
         backend(engine, c.region().arena(c.local_rank())),
         world(engine, c.rank(), c.world()) {}
 
+  template <class Body>
+  void play(const Body& body) {
+    body(backend, world);
+  }
+
   std::unique_ptr<comm::Channel> channel;
   comm::Engine engine;
   CpuBackend backend;
@@ -33,6 +39,18 @@ struct PlugInRank {
         world(engine, c.rank(), c.world()),
         job(world, c.region().board()),
         backend(load_backend(plug_in, {c.rank(), c.world(), c.local_rank(), &job})) {}
+
+  // What fails is told to the job before the backend goes: as it closes its connections, the others see
+  // those fail, and theirs would be the first word.
+  template <class Body>
+  void play(const Body& body) {
+    try {
+      body(*backend, world);
+    } catch (const std::exception& e) {
+      job.stop(e.what());
+      throw;
+    }
+  }
 
   std::unique_ptr<comm::Channel> channel;
   comm::Engine engine;

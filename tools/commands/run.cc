@@ -316,13 +316,10 @@ int Run::run(Session& session) {
     const auto train_on = [&](Backend& backend, World& world) {
       train(q, evaluator, predicted, c.region().board(), backend, world, session, error.values()[0]);
     };
-    if (library.empty()) {
-      CpuRank rank(c);
-      train_on(rank.backend, rank.world);
-    } else {
-      PlugInRank rank(c, library);
-      train_on(*rank.backend, rank.world);
-    }
+    if (library.empty())
+      CpuRank(c).play(train_on);
+    else
+      PlugInRank(c, library).play(train_on);
   });
   session.be_silent();  // rank 0, a process of its own or this one, has written
   return tolerance_ > 0 && !(100 * std::abs(error.values()[0]) <= tolerance_) ? exit_no : exit_ok;

@@ -2,6 +2,8 @@
 #include <csignal>
 #include <thread>
 
+#include "runtime/launch/cpu_rank.h"
+#include "runtime/launch/launch.h"
 #include "tests/runtime/cuda/ranks.h"
 
 namespace orrery {
@@ -194,6 +196,34 @@ TEST(CudaFaults, AStallIsReportedAndEndsAllRanks) {
     EXPECT_TRUE(says(e, "no progress for 1.0 s: rank 1 has not come") &&
                 says(e, "rank 0 waits for rank 1 in all_reduce 1 of group 5 (of gradients)"))
         << e;
+}
+
+// As its communicators close, the other rank sees NCCL fail: that must not be the first word.
+TEST(CudaFaults, ARankSaysWhatFailedBeforeItsBackendGoes) {
+  LaunchOptions launch;
+  launch.ranks = 2;
+  launch.arena = {std::int64_t{64} << 20};
+  const auto rank_body = [](comm::Connection& c) {
+    PlugInRank rank(c, testing::cuda_plug_in());
+    const auto fail_or_wait = [&](Backend& backend, World&) {
+      open_world(backend, 2);
+      if (c.rank() == 1) backend.allocate({std::int64_t{1} << 44}, Memory::device);
+      all_reduce(backend, 0);
+    };
+    try {
+      rank.play(fail_or_wait);
+    } catch (const DeviceError& e) {
+      const std::string told = c.region().board().reason();
+      throw DeviceError(told == e.what() || c.rank() == 0 ? e.what() : "not told: " + std::string(e.what()));
+    }
+  };
+  try {
+    run_ranks(launch, rank_body);
+    FAIL();
+  } catch (const DeviceError& e) {
+    EXPECT_TRUE(says(e.what(), "out of memory on GPU 1 (")) << e.what();
+    EXPECT_FALSE(says(e.what(), "not told")) << e.what();
+  }
 }
 
 TEST(CudaFaults, AKilledRankEndsTheOthers) {
