@@ -44,6 +44,7 @@ class PlanCommand : public Command {
     if (top_ > 0) q.scenario.search.top = top_;
     session.watch().set_budget(budget_ > 0 ? budget_ : q.scenario.search.budget.v);
     const SearchResult result = search(q.scenario, q.calibration, q.origin, session.executor(), session.watch());
+    session.watch().set_budget(0);  // the search's own
     const std::vector<ByHand> by_hand =
         by_hand_ ? plans_by_hand(q.scenario, q.calibration, q.origin, session.executor(), session.watch()) : std::vector<ByHand>{};
     const Globals& to = session.globals();
