@@ -133,6 +133,7 @@ Products::Prepared& Products::prepared(const Product& p, DType bias) {
   if (p.bias) {
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(bias));
+    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias.data);  // the choice of an algorithm looks at its alignment
   }
   made->a = layout(p.b, p.k, p.n, p.batch);
   made->b = layout(p.a, p.m, p.k, p.batch);
