@@ -30,7 +30,9 @@ std::optional<std::string> not_executable(const Model& model, const Training& tr
   const bool bf16 = p.compute == DType::bf16 && p.parameters == DType::bf16 && p.master;
   if ((!fp32 && !bf16) || p.gradients != DType::fp32)
     return no + "this precision; fp32, and bf16 with fp32 gradients and master weights, are";
-  if (plan.cp > 1) return no + "context parallelism (cp = " + std::to_string(plan.cp) + ")";
+  if (plan.cp > 1)
+    return no + "context parallelism (cp = " + std::to_string(plan.cp) +
+           "); a search that names \"cp\": 1 finds plans without it";
   return {};
 }
 
