@@ -1,5 +1,6 @@
 // Rows of a table by token, and their gradient: tokens of one row are chained in their order, and the first
 // of each chain sums it, so that no order depends on the GPU.
+#include "runtime/cuda/check.h"
 #include "runtime/cuda/kernels/kernels.h"
 #include "runtime/cuda/kernels/view.cuh"
 
@@ -83,6 +84,7 @@ void table_gradient(const Kernel& k, const Launch& at, const Lookup& s) {
   auto* const first = at.scratch.take<std::uint8_t>(s.tokens);
   const Int* const ids = ids_of(k.in[1]);
   chain_kernel<<<blocks_for(s.tokens, threads), threads, 0, at.stream>>>(ids, s.tokens, next, first);
+  check(cudaGetLastError(), "its launch");  // chains that nobody made lead out of memory
   const unsigned wide = s.columns < 128 ? 32 : 128;
   const dim3 blocks(static_cast<unsigned>(s.tokens), blocks_for(s.columns, wide));
   scatter_kernel<<<blocks, wide, 0, at.stream>>>(ids, next, first, view(dy), view(d_table), s,
